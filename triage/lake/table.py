@@ -1,0 +1,239 @@
+"""The lake's tables: `logs`, a Delta table at the lake's own folder, and beside it what the collectors noted.
+
+A batch of records and the cursors behind it are one Delta commit (`app_transactions`), so a kill at any instant
+neither loses nor doubles a line. Local lakes are readable by their owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from deltalake import (
+    BloomFilterProperties,
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from triage.errors import UnavailableError
+from triage.schema import ATTRIBUTES, LOGS, TIMESTAMP
+
+# What the collectors had to say, one row per note. `kind`: gap, undecodable or note.
+NOTES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "timestamp": TIMESTAMP, "origin": pl.String, "service_name": pl.String, "kind": pl.String,
+    "start": TIMESTAMP, "end": TIMESTAMP, "lines": pl.Int64, "message": pl.String,
+}  # fmt: skip
+_LOGS_NAME = "logs"
+_NOTES_FOLDER = "_collection"  # Delta passes over folders that begin with an underscore
+_KEY_FILE = "_redaction.key"
+_ROW_GROUP = 64 << 10  # small enough that a question for a minute or a task reads little
+# Lookups by key are answered from the filter, where a row group's minimum and maximum say nothing.
+_LOOKUPS = ("task_id", "request_id", "job_id", "user_id", "trace_id", "record_id")
+_NOT_SORTED = ("body", "message", "exception_message")  # their minimum and maximum only make files larger
+
+
+class Lake:
+    """One lake. Cursors are those of the state this object has seen; two writers of one origin exclude each other."""
+
+    def __init__(self, path: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
+        self.path = str(path)
+        self.local = "://" not in self.path
+        self._options = dict(storage_options) if storage_options else None
+        self._table: DeltaTable | None = None
+        self._versions: dict[str, int | None] = {}
+
+    def exists(self) -> bool:
+        """Whether there is a table to read."""
+        with _translated(self.path):
+            if self.local and not Path(self.path, "_delta_log").is_dir():
+                return False
+            return DeltaTable.is_deltatable(self.path, self._options)
+
+    def require(self) -> None:
+        """UnavailableError where there is no lake."""
+        if not self.exists():
+            hint = "fill it with: triage collect, or triage ingest PATH (another place: --lake DIR or TRIAGE_LAKE)"
+            raise UnavailableError("there is no lake here", self.path, hint)
+
+    def create(self) -> None:
+        """Make the lake if it is not there; a folder that holds something else is left alone."""
+        if self.exists():
+            return
+        with _translated(self.path):
+            if self.local:
+                folder = Path(self.path)
+                if folder.is_dir() and any(folder.iterdir()) and not _only_own(folder):
+                    hint = "give an empty or new folder with --lake"
+                    raise UnavailableError("this folder is not a lake and not empty", self.path, hint)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.chmod(0o700)
+            DeltaTable.create(
+                self.path, _arrow(pl.DataFrame(schema=LOGS)).schema, mode="ignore", partition_by=["date"],
+                name=_LOGS_NAME, storage_options=self._options,
+                # A month of versions would keep every file that compaction replaced.
+                configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
+            )  # fmt: skip
+
+    @property
+    def table(self) -> DeltaTable:
+        """The table of records, in the state that this object works from."""
+        if self._table is None:
+            self.require()
+            with _translated(self.path):
+                self._table = DeltaTable(self.path, storage_options=self._options)
+        return self._table
+
+    def refresh(self) -> None:
+        """Take in what others have committed since."""
+        if self._table is not None:
+            with _translated(self.path):
+                self._table.update_incremental()
+
+    def version_of(self, transaction: str) -> int | None:
+        """The committed cursor of a transaction id."""
+        if transaction not in self._versions:
+            self._versions[transaction] = self.table.transaction_version(transaction)
+        return self._versions[transaction]
+
+    def append(self, records: pl.DataFrame, transactions: Mapping[str, int]) -> None:
+        """Store records (columns of LOGS) and cursors in one commit, all or nothing."""
+        for name in transactions:
+            self.version_of(name)
+        self._hold_to(transactions)
+        ordered = records.select(list(LOGS)).sort("date", "service_name", "timestamp", "origin", "position")
+        properties = CommitProperties(app_transactions=[Transaction(k, v) for k, v in sorted(transactions.items())])
+        with _translated(self.path):
+            try:
+                write_deltalake(
+                    self.table, _arrow(ordered), mode="append", schema_mode="merge", writer_properties=writer(),
+                    commit_properties=properties,
+                )  # fmt: skip
+            except CommitFailedError as error:
+                raise self._elsewhere() from error
+            self.table.update_incremental()
+        self._versions.update(transactions)
+
+    def _hold_to(self, transactions: Mapping[str, int]) -> None:
+        """Another writer of the same origins has stored the same lines: writing ours too would double them."""
+        self.refresh()
+        if any(self.table.transaction_version(name) != self._versions[name] for name in transactions):
+            raise self._elsewhere()
+
+    def _elsewhere(self) -> UnavailableError:
+        hint = "nothing is lost or doubled; stop the other one, then run this again"
+        return UnavailableError("another triage is collecting the same logs into this lake", self.path, hint)
+
+    def file_uris(self) -> list[str]:
+        """The Parquet files that make up the table now."""
+        with _translated(self.path):
+            return sorted(self.table.file_uris())
+
+    def note(self, notes: Sequence[Mapping[str, Any]]) -> None:
+        """Remember what the collectors noted (rows of NOTES)."""
+        if not notes:
+            return
+        frame = pl.DataFrame(list(notes), schema=NOTES)
+        with _translated(self.path):
+            write_deltalake(self._beside(_NOTES_FOLDER), frame.to_arrow(), mode="append", storage_options=self._options)
+
+    def notes(self) -> pl.DataFrame:
+        """All notes, oldest first."""
+        with _translated(self.path):
+            place = self._beside(_NOTES_FOLDER)
+            if not DeltaTable.is_deltatable(place, self._options):
+                return pl.DataFrame(schema=NOTES)
+            table = DeltaTable(place, storage_options=self._options).to_pyarrow_table()
+        return pl.DataFrame(table).cast(NOTES).sort("timestamp", "origin", "message")  # type: ignore[arg-type]
+
+    def key(self) -> bytes:
+        """The secret that redaction marks are made with: the lake's own, so that marks agree between runs."""
+        if given := os.environ.get("TRIAGE_REDACTION_KEY"):
+            return given.encode()
+        if not self.local:
+            hint = "set TRIAGE_REDACTION_KEY to a long random text, the same for every host"
+            raise UnavailableError("a lake in object storage keeps no redaction key", self.path, hint)
+        with _translated(self.path):
+            file = Path(self.path, _KEY_FILE)
+            try:
+                descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return file.read_bytes()
+            with os.fdopen(descriptor, "wb") as out:
+                out.write(secrets.token_hex(32).encode())
+            return file.read_bytes()
+
+    def _beside(self, name: str) -> str:
+        return f"{self.path.rstrip('/')}/{name}"
+
+
+def writer() -> WriterProperties:
+    """How Parquet is written: zstd, dictionaries, row groups and filters made for the questions."""
+    lookups = {
+        name: ColumnProperties(bloom_filter_properties=BloomFilterProperties(True, 0.01, 10_000)) for name in _LOOKUPS
+    }
+    texts = {name: ColumnProperties(statistics_enabled="NONE") for name in _NOT_SORTED}
+    return WriterProperties(
+        compression="ZSTD", compression_level=3, max_row_group_size=_ROW_GROUP, column_properties=lookups | texts
+    )
+
+
+def _arrow(records: pl.DataFrame) -> pa.Table:
+    """The records as Arrow in the types that Delta has: signed integers, and a map for attributes."""
+    table = records.with_columns(
+        pl.col("fingerprint").cast(pl.Int64), pl.col("severity_number").cast(pl.Int16)
+    ).to_arrow()
+    index = table.schema.get_field_index("attributes")
+    assert records.schema["attributes"] == ATTRIBUTES
+    chunks = [_map(chunk) for chunk in table.column(index).chunks]
+    kind = pa.map_(pa.string(), pa.string())
+    return table.set_column(index, pa.field("attributes", kind), pa.chunked_array(chunks, kind))
+
+
+def _map(entries: pa.Array) -> pa.Array:
+    flat = entries.flatten()
+    offsets = pa.compute.cast(
+        pa.compute.cumulative_sum(pa.compute.fill_null(pa.compute.list_value_length(entries), 0)), pa.int32()
+    )
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), offsets])
+    keys, values = (flat.field(name).cast(pa.string()) for name in ("key", "value"))
+    return pa.MapArray.from_arrays(offsets, keys, values, mask=entries.is_null())
+
+
+def _only_own(folder: Path) -> bool:
+    return all(entry.name.startswith("_") for entry in folder.iterdir())
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """Failures of storage as one sentence."""
+    try:
+        yield
+    except TableNotFoundError as error:
+        raise UnavailableError("there is no lake here", path, "fill it with: triage collect, or triage ingest PATH") from error
+    except OSError as error:
+        raise UnavailableError(f"the lake cannot be used: {error.strerror or error}", path, _hint(str(error))) from error
+    except DeltaError as error:
+        if isinstance(error, CommitFailedError):
+            raise
+        told = str(error).splitlines()[0]
+        raise UnavailableError(f"the lake cannot be used: {told[:300]}", path, _hint(told)) from error
+
+
+def _hint(told: str) -> str | None:
+    low = told.lower()
+    if "no space" in low:
+        return "free some disk space and run it again: what was stored is complete, the rest comes again"
+    if "permission" in low or "read-only" in low:
+        return "give a folder that you may write to with --lake"
+    return None
