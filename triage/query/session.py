@@ -1,0 +1,214 @@
+"""A DuckDB session over the lake's files: it reads them, and can do nothing else.
+
+Views: `logs` has the columns of `schema.LOGS` (`attributes` as MAP(VARCHAR, VARCHAR)), also over an empty lake;
+its friends are the files of `sql/views/`. A session takes one SELECT at a time, reads no file but the lake's, loads no
+extension, opens no connection, and holds to its limits of memory and time. `unsafe=True` lifts all of that.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import polars as pl
+
+from triage import schema
+from triage.errors import UnavailableError, UsageError
+from triage.query import named as named_queries
+from triage.query.named import NamedQuery
+
+MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
+_VIEWS = Path(__file__).parent / "sql" / "views"
+_TYPES: dict[Any, str] = {
+    pl.String: "VARCHAR",
+    pl.Date: "DATE",
+    pl.UInt8: "UTINYINT",
+    pl.UInt64: "UBIGINT",
+    pl.Int16: "SMALLINT",
+    pl.Int32: "INTEGER",
+    pl.Int64: "BIGINT",
+    pl.Float64: "DOUBLE",
+    schema.TIMESTAMP: "TIMESTAMPTZ",
+    schema.ATTRIBUTES: "MAP(VARCHAR, VARCHAR)",
+    pl.List(pl.String): "VARCHAR[]",
+}
+_READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+_NEXT_STEP = {
+    "BinderException": "the columns are listed by: triage sql 'DESCRIBE logs'",
+    "CatalogException": "the tables are logs, errors, requests, tasks and queries",
+    "OutOfMemoryException": "narrow it down in time (WHERE timestamp >= …) or aggregate",
+    "PermissionException": "a query may read the lake only; --unsafe lifts this",
+    "ParserException": "it is DuckDB's SQL; named queries are shown by: triage sql --list",
+}
+
+
+class Session:
+    """Read-only SQL over some Parquet files, given by the lake."""
+
+    def __init__(
+        self,
+        lake_files: Sequence[str | Path],
+        *,
+        sql_dirs: Sequence[Path] = (),
+        memory_limit: str = MEMORY_LIMIT,
+        timeout_s: float | None = None,
+        unsafe: bool = False,
+    ) -> None:
+        self.timeout_s = timeout_s
+        self.unsafe = unsafe
+        self._files = tuple(_path(str(file)) for file in lake_files)
+        self._queries = named_queries.shipped()
+        for folder in sql_dirs:
+            self._queries |= named_queries.load_folder(folder)
+        self._connection = duckdb.connect(":memory:")
+        self._prepare(memory_limit)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def queries(self) -> Mapping[str, NamedQuery]:
+        """The named queries, shipped and the user's, by name."""
+        return self._queries
+
+    def sql(self, text: str, params: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """The result of one SELECT; UsageError says what is wrong with it."""
+        if not self.unsafe:
+            self._check(text)
+        with self._limited():
+            return self._run(text, params)
+
+    def named(self, name: str, **params: object) -> pl.DataFrame:
+        """The result of a named query; parameters may be values or texts."""
+        if name not in self._queries:
+            raise named_queries.unknown(name, self._queries)
+        query = self._queries[name]
+        return self.sql(query.sql, query.bind(params))
+
+    def _prepare(self, memory_limit: str) -> None:
+        connection = self._connection
+        for option, value in (("TimeZone", "UTC"), ("memory_limit", memory_limit)):
+            connection.execute(f"SET {option}={_literal(value)}")
+        connection.execute("SET autoinstall_known_extensions=false")
+        connection.execute("SET autoload_known_extensions=false")
+        try:
+            connection.execute(f"CREATE VIEW logs AS {self._logs()}")
+        except duckdb.Error as error:
+            raise UnavailableError(f"the lake cannot be read: {_first_line(error)}") from None
+        for view in sorted(_VIEWS.glob("*.sql")):
+            connection.execute(f"CREATE VIEW {view.stem} AS {view.read_text(encoding='utf-8')}")
+        if not self.unsafe:
+            connection.execute(f"SET allowed_paths={_list(self._files)}")
+            connection.execute("SET temp_directory=''")  # nothing of the lake is written anywhere
+            connection.execute("SET enable_external_access=false")
+            connection.execute("SET lock_configuration=true")
+
+    def _logs(self) -> str:
+        """The SELECT behind `logs`: every column of the schema in its type, null where the files lack it."""
+        if not self._files:
+            columns = ", ".join(f'CAST(NULL AS {_sql_type(kind)}) AS "{name}"' for name, kind in schema.LOGS.items())
+            return f"SELECT {columns} WHERE false"
+        source = (
+            f"read_parquet({_list(self._files)}, union_by_name=true, hive_partitioning=true, "
+            "hive_types={'date': DATE})"
+        )
+        described = self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        stored = {str(row[0]): str(row[1]) for row in described}
+        columns = ", ".join(_column(name, _sql_type(kind), stored.get(name)) for name, kind in schema.LOGS.items())
+        return f"SELECT {columns} FROM {source}"
+
+    def _check(self, text: str) -> None:
+        try:
+            statements = self._connection.extract_statements(text)
+        except duckdb.Error as error:
+            raise _usage(error) from None
+        if not statements:
+            raise UsageError("the query is empty", hint="for example: triage sql 'SELECT count(*) FROM logs'")
+        if len(statements) > 1:
+            raise UsageError("one statement at a time", hint="run them one after the other")
+        if statements[0].type not in _READ_ONLY:
+            kind = statements[0].type.name
+            raise UsageError(f"only SELECT is allowed here, not {kind}", hint="the lake is read-only for queries")
+
+    def _run(self, text: str, params: Mapping[str, object] | None) -> pl.DataFrame:
+        try:
+            relation = self._connection.sql(text, params=dict(params) if params else None)
+            # EXPLAIN, and with unsafe=True whatever gives no rows, has no relation.
+            table = relation.to_arrow_table() if relation is not None else pl.DataFrame().to_arrow()
+        except KeyboardInterrupt:
+            self._connection.interrupt()
+            raise
+        except duckdb.InterruptException:
+            limit = f" after {self.timeout_s:g} s" if self.timeout_s else ""
+            raise UsageError(f"the query was stopped{limit}", hint="narrow it down or raise the time limit") from None
+        except duckdb.Error as error:
+            raise _usage(error) from None
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        if self.timeout_s is None:
+            yield
+            return
+        timer = threading.Timer(self.timeout_s, self._connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _path(uri: str) -> str:
+    return uri.removeprefix("file://")
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _list(values: Sequence[str]) -> str:
+    return "[" + ", ".join(_literal(value) for value in values) + "]"
+
+
+def _sql_type(kind: Any) -> str:
+    return _TYPES[kind]
+
+
+def _column(name: str, kind: str, stored: str | None) -> str:
+    quoted = f'"{name}"'
+    if stored is None:
+        return f"CAST(NULL AS {kind}) AS {quoted}"
+    if kind.startswith("MAP") and stored.endswith("[]"):  # a list of key and value, as polars writes a map
+        return f"map_from_entries({quoted}) AS {quoted}"
+    return quoted if stored == kind or _same(stored, kind) else f"CAST({quoted} AS {kind}) AS {quoted}"
+
+
+def _same(stored: str, kind: str) -> bool:
+    return kind == "TIMESTAMPTZ" and stored == "TIMESTAMP WITH TIME ZONE"
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return re.sub(r"^[A-Za-z ]+ Error: ", "", str(error).strip().splitlines()[0])
+
+
+def _usage(error: duckdb.Error) -> UsageError:
+    """The engine's own words without its prefix and its caret, its suggestion kept, and a next step."""
+    text = re.sub(r"^[A-Za-z ]+ Error: ", "", str(error).strip())
+    wording = " ".join(part.strip() for part in text.split("\n\nLINE")[0].splitlines() if part.strip())
+    return UsageError(f"the query cannot be run: {wording}", hint=_NEXT_STEP.get(type(error).__name__))

@@ -1,0 +1,8 @@
+-- title: The first and the last record of the window
+-- param: since timestamptz = 1970-01-01
+-- param: until timestamptz = 9999-12-31
+-- returns: first_seen, last_seen, records
+SELECT min("timestamp") AS first_seen, max("timestamp") AS last_seen, count(*) AS records
+FROM logs
+WHERE "timestamp" >= $since AND "timestamp" < $until
+ORDER BY ALL

@@ -1,0 +1,12 @@
+-- title: The minute with the most records
+-- param: since timestamptz
+-- param: until timestamptz
+-- returns: minute, records, errors
+SELECT date_trunc('minute', "timestamp") AS minute,
+       count(*) AS records,
+       count(*) FILTER (WHERE severity_number >= 17) AS errors
+FROM logs
+WHERE "timestamp" >= $since AND "timestamp" < $until
+GROUP BY minute
+ORDER BY records DESC, minute
+LIMIT 1

@@ -1,0 +1,17 @@
+-- title: Every record for each problem that applies to it, with its keys
+-- param: since timestamptz = 1970-01-01
+-- param: until timestamptz = 9999-12-31
+-- returns: problem, timestamp, service_name, source, printing, severity_number, primary_problem, task_id, request_id, job_id, user_id, task_name, record_id
+WITH found AS (
+    SELECT *, unnest(list_distinct(list_append(coalesce(problems, []), problem))) AS each_problem
+    FROM logs
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
+)
+SELECT each_problem AS problem,
+       -- The database logs a wait or a slow statement when it is over: the problem began that much earlier.
+       CASE WHEN source = 'postgres' AND duration_ms IS NOT NULL
+            THEN "timestamp" - to_microseconds(CAST(duration_ms * 1000 AS BIGINT)) ELSE "timestamp" END AS "timestamp",
+       service_name, source, coalesce(pattern, exception_type, '') AS printing, severity_number,
+       problem AS primary_problem, task_id, request_id, job_id, user_id, task_name, record_id
+FROM found
+ORDER BY problem, "timestamp", record_id

@@ -1,0 +1,13 @@
+-- title: Task run time, percentiles by step of time
+-- param: since timestamptz
+-- param: until timestamptz
+-- param: step_s int = 60
+-- returns: step, records, p50, p95
+SELECT CAST(floor(epoch("timestamp" - $since) / $step_s) AS INTEGER) AS step,
+       count(*) AS records,
+       quantile_cont(run_ms, 0.5) AS p50,
+       quantile_cont(run_ms, 0.95) AS p95
+FROM tasks
+WHERE "timestamp" >= $since AND "timestamp" < $until AND run_ms IS NOT NULL AND state IN ('succeeded', 'failed', 'timeout')
+GROUP BY step
+ORDER BY step

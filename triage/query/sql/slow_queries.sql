@@ -1,0 +1,26 @@
+-- title: Statements over a threshold, by text with its literals masked
+-- param: since timestamptz = 1970-01-01
+-- param: until timestamptz = 9999-12-31
+-- param: over_ms double = 0
+-- param: most int = 20
+-- returns: query, statements, total_ms, mean_ms, p95_ms, p99_ms, max_ms, record_ids
+WITH masked AS (
+    -- auto_explain prints a statement's plan beside the statement itself: one of the two counts, the longer of the pair.
+    SELECT * FROM queries q
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms >= $over_ms
+      AND NOT (kind = 'plan' AND EXISTS (
+          SELECT 1 FROM queries s
+          WHERE s.kind = 'statement' AND s.service_name = q.service_name AND s.process_id = q.process_id
+            AND s."timestamp" BETWEEN q."timestamp" - INTERVAL 1 SECOND AND q."timestamp" + INTERVAL 1 SECOND
+            AND abs(s.duration_ms - q.duration_ms) <= 10 + 0.1 * q.duration_ms))
+)
+SELECT regexp_replace(regexp_replace(regexp_replace(query, '''(?:[^'']|'''')*''', '?', 'g'),
+                                     '\$[0-9]+|\b[0-9]+(?:\.[0-9]+)?\b', '?', 'g'), '\s+', ' ', 'g') AS query,
+       count(*) AS statements, sum(duration_ms) AS total_ms, avg(duration_ms) AS mean_ms,
+       quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(duration_ms, 0.99) AS p99_ms,
+       max(duration_ms) AS max_ms,
+       list_slice(list(record_id ORDER BY duration_ms DESC, record_id), 1, 5) AS record_ids
+FROM masked
+GROUP BY 1
+ORDER BY total_ms DESC, query
+LIMIT $most
