@@ -78,7 +78,7 @@ def reclassify(
     count = 0
     for day in partitions(lake):
         with _translated(lake.path):
-            dataset = lake.table.to_pyarrow_table(partitions=[("date", "=", day.date.isoformat())])
+            dataset = lake.table.to_pyarrow_table(filters=[("date", "=", day.date)])
         records = from_arrow(pl.DataFrame(dataset))
         changed = classified(records).select(list(LOGS)).sort("service_name", "timestamp", "origin", "position")
         if changed.height != records.height:  # would lose lines

@@ -1,0 +1,131 @@
+"""The lake: records and cursors together or not at all, for one writer at a time, private, and kept in order."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from triage.errors import UnavailableError
+from triage.lake import maintenance
+from triage.lake.table import Lake
+from triage.query import Session
+from triage.schema import LOGS
+
+
+def records(count: int, first: int = 0, day: int = 3) -> pl.DataFrame:
+    rows = [
+        {
+            "timestamp": datetime(2026, 2, day, 10, 0, i % 60, tzinfo=UTC), "date": date(2026, 2, day),
+            "service_name": "api", "severity_number": 17, "fingerprint": 2**63 - 1 - i, "body": f"line {first + i}",
+            "attributes": [{"key": "n", "value": str(first + i)}] if i % 2 else None, "problems": ["a.b"],
+            "problem": "a.b", "origin": "docker:1", "position": first + i, "record_id": f"r{first + i}",
+        }
+        for i in range(count)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=LOGS)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    lake.create()
+    return lake
+
+
+def test_records_come_back_as_they_were(lake: Lake) -> None:
+    stored = records(10)
+    lake.append(stored, {"docker:1": 9})
+    with Session(lake.file_uris()) as session:
+        got = session.sql("SELECT * FROM logs ORDER BY position")
+    same = [name for name in LOGS if name != "attributes"]
+    assert got.select(same).equals(stored.select(same))
+    assert got["attributes"].to_list() == [{"n": str(i)} if i % 2 else None for i in range(10)]
+
+
+def test_cursor_is_committed_with_the_records(lake: Lake) -> None:
+    assert lake.version_of("docker:1") is None
+    lake.append(records(3), {"docker:1": 2, "docker:1#n": 1})
+    again = Lake(lake.path)
+    assert (again.version_of("docker:1"), again.version_of("docker:1#n")) == (2, 1)
+
+
+def test_second_writer_of_one_origin_is_refused_and_others_are_not(lake: Lake) -> None:
+    other = Lake(lake.path)
+    assert other.version_of("docker:1") is None
+    lake.append(records(3), {"docker:1": 2})
+    with pytest.raises(UnavailableError, match="another triage is collecting"):
+        other.append(records(3), {"docker:1": 2})
+    other.append(records(3, first=100), {"docker:2": 5})
+    lake.append(records(3, first=3), {"docker:1": 5})
+    with Session(Lake(lake.path).file_uris()) as session:
+        assert session.sql("SELECT count(*) AS n FROM logs")["n"][0] == 9
+
+
+def test_kill_at_any_instant_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "lake"
+    program = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from tests.test_lake import records, Lake\n"
+        f"lake = Lake({str(place)!r}); lake.create()\n"
+        "at = (lake.version_of('o') or -1) + 1\n"
+        "while True:\n"
+        "    lake.append(records(7, first=at), {'o': at + 6}); at += 7\n"
+    )
+    for k in range(6):
+        with subprocess.Popen([sys.executable, "-c", program]) as process:
+            try:
+                process.wait(timeout=1.2 + 0.17 * k)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    lake = Lake(place)
+    last = lake.version_of("o")
+    assert last is not None
+    with Session(lake.file_uris()) as session:
+        got = session.sql("SELECT position FROM logs ORDER BY position")["position"].to_list()
+    assert got == list(range(last + 1))
+
+
+def test_lake_is_private(lake: Lake) -> None:
+    lake.key()
+    assert stat.S_IMODE(os.stat(lake.path).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(Path(lake.path) / "_redaction.key").st_mode) == 0o600
+    assert lake.key() == Lake(lake.path).key()
+
+
+def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UnavailableError, match="not a lake and not empty"):
+        Lake(tmp_path).create()
+
+
+def test_maintenance_keeps_what_it_should(lake: Lake) -> None:
+    for k in range(5):
+        lake.append(records(10, first=10 * k, day=3 + k % 2), {"docker:1": 10 * k + 9})
+    before = {(p.date, p.records) for p in maintenance.partitions(lake)}
+    removed, added = maintenance.compact(lake)
+    assert (removed, added) == (5, 2)
+    assert {(p.date, p.records) for p in maintenance.partitions(lake)} == before
+    seen: list[date] = []
+    changed = maintenance.reclassify(
+        lake, lambda f: f.with_columns(pl.lit("c.d").alias("problem")), lambda day: seen.append(day.date)
+    )
+    assert (changed, len(seen)) == (50, 2)
+    with Session(lake.file_uris()) as session:
+        assert session.sql("SELECT DISTINCT problem FROM logs")["problem"].to_list() == ["c.d"]
+    gone = maintenance.retain(lake, timedelta(days=1), None, date(2026, 2, 5))
+    assert [day.date for day in gone] == [date(2026, 2, 3)]
+    assert Lake(lake.path).version_of("docker:1") == 49, "what was forgotten is not collected again"
+
+
+def test_notes_come_back_oldest_first(lake: Lake) -> None:
+    for second in (2, 1):
+        row = {"timestamp": datetime(2026, 2, 3, 10, 0, second, tzinfo=UTC), "kind": "gap", "message": str(second)}
+        lake.note([row])
+    assert lake.notes()["message"].to_list() == ["1", "2"]
