@@ -1,0 +1,1 @@
+"""Raw lines from container engines and files, with cursors: nothing is parsed here."""
