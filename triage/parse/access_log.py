@@ -1,0 +1,49 @@
+"""nginx, Apache, gunicorn and other servers that write access lines in the Common Log Format's descendants."""
+
+from __future__ import annotations
+
+from triage.parse.layout import SLASHED, Layout
+
+_CLF = r"(?P<ts>\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d)(?:\.(?P<frac>\d{1,9}))? (?P<zone>[+-]\d{4})"
+
+LAYOUTS = (
+    Layout(
+        "access.clf",
+        "nginx",
+        r"(?P<head>(?:(?P<vhost>[\w.\-]+:\d+) )?)(?P<client>[0-9a-zA-Z.:_%\-]+)(?:, [0-9a-fA-F.:]+)* \S+ (?P<user>\S+) \[" + _CLF + r"\] "
+        r'"(?:(?P<method>[A-Z]+) (?P<path>[^" ]*)[^"]*|(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)'
+        r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?(?P<rest>[^\n]*)',
+        clock="clf",
+        single=True,
+    ),
+    Layout(
+        "access.nginx_error",
+        "nginx",
+        r"(?P<head>" + SLASHED + r" \[(?P<level>[a-z]+)\] (?P<pid>\d+)#(?P<thread>\d+): (?:\*(?P<connection>\d+) )?)",
+        clock="slashed",
+        tags=frozenset({"nginx_error"}),
+    ),
+    Layout(
+        "access.apache_error",
+        "nginx",
+        r"(?P<head>\[(?P<ts>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})\] \[(?:(?P<logger>\w*):)?(?P<level>\w+)\] "
+        r"(?:\[pid (?P<pid>\d+)(?::tid (?P<thread>\d+))?\] )?(?:\[client (?P<client>[^\]]+)\] )?)",
+        clock="ctime",
+    ),
+    Layout(
+        "access.aiohttp_werkzeug",
+        "app",
+        r"(?P<head>)(?P<client>[0-9a-fA-F.:]+) - - \[(?P<ts>\d{1,2}/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d)\] "
+        r'"(?P<method>[A-Z]+) (?P<path>[^" ]*)[^"]*" (?P<status>\d{3}) (?P<size>\d+|-)',
+        clock="clf",
+        single=True,
+    ),
+    Layout(
+        "access.slashed",
+        "other",
+        r"(?P<head>" + SLASHED + r"(?: \[?(?P<level>(?i:TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|FATAL|PANIC|CRIT))\]?:?)?"
+        r"(?: (?P<place>[\w./\-]+\.\w+:\d+):?)? +)",
+        clock="slashed",
+        tier=5,
+    ),
+)

@@ -1,0 +1,170 @@
+"""Records from lines: which line opens a record, which goes on with one, and with which.
+
+Two steps. A **block** is a line that opens something and the lines that follow it in its stream without a head of
+their own. Then blocks that belong together by what they say (a Postgres process's DETAIL, RabbitMQ's lines of one
+moment, a traceback that Celery logged line by line) are merged into a **record**.
+
+Every rule looks only at lines from the record's first one on, or at the distance to the line before. That is why a
+stream can be cut at any record's start and parsed in pieces with the same result (`open_from`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from triage.parse import grammar
+from triage.parse.layout import Layout
+from triage.parse.merge import roots
+from triage.parse.wrappers import MAX_ROWS_BETWEEN
+
+MAX_LINES = 5000  # of one record: what goes on longer is cut, so that memory stays bounded
+PAUSE = 2_000_000  # µs without a line after which a line at the left margin does not go on with the one before
+_SINGLE, _MANY, _NONE = 0, 1, 2  # what may follow an opener: only what looks like a continuation, or anything
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """For each line its block and record (both numbered by their first line), and which blocks were merged."""
+
+    block: pl.Series
+    record: pl.Series
+    opener: pl.Series  # line that opens each block
+    layout: pl.Series  # of each line that opens a block; null for plain lines and continuations
+    traceback: pl.Series  # a line that opens a block with a bare traceback
+
+
+def tagged(layouts: tuple[Layout, ...], tag: str) -> list[int]:
+    """Numbers of the layouts with a tag."""
+    return [number for number, layout in enumerate(layouts) if tag in layout.tags]
+
+
+def assemble(lines: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> Assembly:
+    """`lines`: text, layout, stream, first, observed_timestamp, chunk; in the order of the streams' lines."""
+    frame = lines.with_columns(i=pl.int_range(pl.len(), dtype=pl.Int64))
+    streams = frame["stream"].n_unique() > 1
+    if streams:
+        frame = frame.sort("stream", "i")
+    frame = frame.with_columns(near=_near(), strong=pl.col("layout").is_not_null() & ~pl.col("chunk").fill_null(False))
+    csv = tagged(layouts, "csvlog")
+    if csv and frame["layout"].is_in(csv).any():
+        frame = _inside_quotes(frame, csv)
+    weak = tagged(layouts, "weak")
+    frame = frame.with_columns(weak=pl.col("strong") & pl.col("layout").is_in(weak).fill_null(False))
+    if frame["strong"].all() and not frame["weak"].any():
+        opens = pl.Series("opens", [True], dtype=pl.Boolean).new_from_index(0, frame.height)
+        frame = frame.with_columns(opens=opens, traceback=pl.lit(False))
+    else:
+        frame = _opened(frame, heads, layouts)
+    frame = _cut_long(frame)
+    frame = frame.with_columns(layout=pl.when(pl.col("opens") & pl.col("strong")).then("layout"))
+    frame = frame.with_columns(block=pl.col("i").filter("opens").gather(pl.col("opens").cum_sum() - 1))
+    if streams:
+        frame = frame.sort("i")
+    blocks = frame.filter(pl.col("block") == pl.col("i")).select("i", "stream", "first", "layout", "text")
+    merged = roots(blocks, heads, layouts)
+    record = frame["block"]
+    if merged is not None:
+        record = record.to_frame("block").join(merged, on="block", how="left", maintain_order="left")
+        record = record.select(pl.coalesce("root", "block")).to_series()
+    return Assembly(frame["block"], record.alias("record"), blocks["i"], frame["layout"], frame["traceback"])
+
+
+def _near() -> pl.Expr:
+    """Whether the line before in the same stream is near enough to be gone on with."""
+    same = pl.col("stream") == pl.col("stream").shift(1)
+    return (same & (pl.col("first") - pl.col("first").shift(1) <= MAX_ROWS_BETWEEN)).fill_null(False)
+
+
+def _inside_quotes(frame: pl.DataFrame, csv: list[int]) -> pl.DataFrame:
+    """Inside a quoted csvlog field nothing is a head."""
+    head = pl.col("layout").is_in(csv).fill_null(False)
+    frame = frame.with_columns(head=head, quotes=pl.col("text").str.count_matches('"', literal=True).cast(pl.Int64))
+    frame = frame.with_columns(group=pl.col("head").cum_sum().over("stream"))
+    before = (pl.col("quotes").cum_sum() - pl.col("quotes")).over("stream", "group")
+    inside = (pl.col("group") > 0) & (before % 2 == 1) & ~pl.col("head")
+    return frame.with_columns(strong=pl.col("strong") & ~inside, quoted=inside).drop("head", "quotes", "group")
+
+
+def _opened(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
+    """Add `opens` and `traceback` (sorted by stream)."""
+    single = [number for number, layout in enumerate(layouts) if layout.single]
+    free = ~(pl.col("strong") & ~pl.col("weak"))  # lines whose place is decided here
+    text = pl.col("text")
+    quoted = pl.col("quoted") if "quoted" in frame.columns else pl.lit(False)
+    frame = frame.with_columns(free=free).with_columns(
+        traceback=pl.when(pl.col("free") & ~quoted).then(text.str.contains(grammar.TRACEBACK)).otherwise(False),
+        like=pl.when(pl.col("free")).then(text.str.contains(grammar.CONTINUES) | pl.col("chunk").fill_null(False) | quoted),
+    )
+    frame = frame.with_columns(late=_late())
+    anchor = (
+        pl.when(~pl.col("free")).then(pl.when(pl.col("layout").is_in(single)).then(_SINGLE).otherwise(_MANY))
+        .when(pl.col("traceback")).then(_MANY)
+        .when(~pl.col("near") | pl.col("late")).then(_NONE)
+    )  # fmt: skip
+    frame = frame.with_columns(anchor=anchor)
+    stream_opens = pl.col("stream") != pl.col("stream").shift(1, fill_value=-1)
+    event = pl.col("anchor").is_not_null() | stream_opens
+    frame = frame.with_columns(since=event.cum_sum())
+    frame = frame.with_columns(
+        mode=pl.col("anchor").forward_fill().over("since").fill_null(_NONE), distance=pl.int_range(pl.len()).over("since")
+    )
+    many = (pl.col("mode") == _MANY) & (pl.col("distance") < MAX_LINES)
+    if frame["traceback"].any():
+        frame = _tracebacks(frame, heads, layouts)
+    else:
+        frame = frame.with_columns(joins=pl.lit(False))
+    plain = pl.col("free") & ~pl.col("traceback") & ~many & (~pl.col("like") | (pl.col("weak") & ~quoted))
+    forced = (pl.col("mode") == _MANY) & (pl.col("distance") == MAX_LINES)
+    opens = (
+        ~pl.col("free") | (pl.col("traceback") & ~pl.col("joins")) | plain | ~pl.col("near") | pl.col("late") | forced
+    )
+    strong = pl.col("strong") & (~pl.col("weak") | ~many)
+    frame = frame.with_columns(opens=opens, strong=strong)
+    return frame.with_columns(traceback=pl.col("traceback") & pl.col("opens"))
+
+
+def _late() -> pl.Expr:
+    gap = (pl.col("observed_timestamp") - pl.col("observed_timestamp").shift(1)).dt.total_microseconds() > PAUSE
+    return pl.col("free") & ~pl.col("like").fill_null(True) & gap.fill_null(False) & pl.col("near")
+
+
+def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
+    """Add `joins`: a traceback that belongs to the record before it."""
+    celery = tagged(layouts, "task")
+    words = heads.select(
+        i=pl.col("row").cast(pl.Int64),
+        ready=(pl.col("number").is_null() | (pl.col("number") >= 13) | pl.col("layout").is_in(celery)),
+        message="message",
+    )
+    frame = frame.join(words, on="i", how="left", maintain_order="left")
+    text = pl.col("text")
+    # The last line with words before this one, in the same stream.
+    before = pl.when(text.str.strip_chars() != "").then(text).forward_fill().shift(1).over("stream")
+    # Since the last line that opens a record by its own form; a bare traceback does so only if it does not join.
+    head = (~pl.col("free") | (pl.col("anchor") == _NONE).fill_null(False) | ~pl.col("near")).cum_sum()
+    frame = frame.with_columns(before=before, nth=pl.col("traceback").cum_sum(), head=head)
+    announces = pl.col("message").first().over("head").str.contains(grammar.ANNOUNCES).fill_null(False)
+    frame = frame.with_columns(
+        ready=pl.col("ready").first().over("head").fill_null(True) | announces,
+        takes=(pl.col("anchor").first().over("head") == _MANY).fill_null(False)
+        & (pl.int_range(pl.len()).over("head") < MAX_LINES),
+        nth=pl.col("nth") - pl.col("nth").first().over("head"),
+    )
+    before = pl.col("before")
+    # einfo and concurrent.futures quote the traceback of another process between lines of three quotes.
+    inner = before.str.contains(grammar.CHAIN) | (before == '"""')
+    first = pl.col("takes") & (pl.col("nth") == 1) & (pl.col("ready") | before.str.contains(grammar.ANNOUNCES))
+    joins = pl.col("traceback") & pl.col("near") & (inner | first).fill_null(False)
+    drop = ["ready", "message", "before", "head", "takes", "nth"]
+    return frame.with_columns(joins=joins).drop(drop)
+
+
+def _cut_long(frame: pl.DataFrame) -> pl.DataFrame:
+    """Open a record every MAX_LINES lines of one that does not end."""
+    if frame.height <= MAX_LINES:
+        return frame
+    index = pl.int_range(pl.len()).over(pl.col("opens").cum_sum())
+    again = (index > 0) & (index % MAX_LINES == 0)
+    return frame.with_columns(opens=pl.col("opens") | again, strong=pl.col("strong") & ~again)

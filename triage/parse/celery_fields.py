@@ -1,0 +1,73 @@
+"""What Celery's own messages state about a task, by the texts of celery/worker/strategy.py, request.py and app/trace.py."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from triage.parse.layout import ascii_classes
+
+_NAME = r"(?P<name>[\w.\-:]+)\[(?P<id>[\w\-]+)\]"
+_TASK = ascii_classes(rf"^(?:Task )?{_NAME}:?")
+_STATES: tuple[tuple[str, str], ...] = (
+    ("received", r"^(?:Task |Received task: )\S+\[[^\]]+\](?: received|:?$|\s+ETA:|\s+expires:|:\s*(?:$|ETA:))"),
+    ("started", r"^Task \S+ started"),
+    ("succeeded", r"^Task \S+ succeeded in "),
+    ("failed", r"^Task \S+ raised (?:unexpected|expected): |^Task \S+ INTERNAL ERROR: "),
+    ("retry", r"^Task \S+ retry: "),
+    ("rejected", r"^Task \S+ (?:rejected|reject requeue=)|^Rejecting "),
+    ("revoked", r"^(?:Discarding revoked task: |Task \S+ revoked)"),
+    ("ignored", r"^Task \S+ ignored"),
+    ("timeout", r"^(?:Soft|Hard) time limit \("),
+    ("lost", r"^Task handler raised error: WorkerLostError"),
+    ("unregistered", r"^Received unregistered task of type "),
+    ("sent", r"^Scheduler: Sending due task "),
+)
+_ELSEWHERE = ascii_classes(rf"(?: for |revoked task: |Received task: |Rejecting ){_NAME}")
+_DUE = ascii_classes(r"^Scheduler: Sending due task (?P<entry>.+) \((?P<name>[\w.\-:]+)\)\s*$")
+_RETRY_IN = r"Retry in ([0-9.]+)s|Trying again in ([0-9.]+) seconds"
+_RAISED = ascii_classes(
+    r"(?:raised (?:unexpected|expected)|Retry in [\d.]+s|retry|Task handler raised error|INTERNAL ERROR): "
+    r"(?P<type>[A-Za-z_][\w.]*)\((?P<args>(?s:.*))\)\s*$"
+)
+
+
+def add(records: pl.DataFrame, layouts: list[int], extra: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add task_id, task_name, duration, exception and the `celery.*` attributes to Celery's records."""
+    own = records.filter(pl.col("layout").is_in(layouts)).select("i", "message")
+    message = own["message"].fill_null("")
+    direct = message.str.extract_groups(_TASK).struct.unnest()
+    other = message.str.extract_groups(_ELSEWHERE).struct.unnest()
+    due = message.str.extract_groups(_DUE).struct.unnest()
+    state = pl.select(
+        pl.coalesce(
+            *(pl.when(message.str.contains(regex)).then(pl.lit(name)) for name, regex in _STATES), pl.lit(None, pl.String)
+        )
+    ).to_series()
+    runtime = message.str.extract(r"succeeded in ([0-9.eE+\-]+)s")
+    unregistered = message.str.extract(r"^Received unregistered task of type '([^']+)'")
+    wait = message.str.extract_groups(_RETRY_IN).struct.unnest()
+    thrown = message.str.extract_groups(_RAISED).struct.unnest()
+    seconds = runtime.cast(pl.Float64, strict=False)
+    found = own.select("i").with_columns(
+        task_id_found=pl.select(pl.coalesce(direct["id"], other["id"])).to_series(),
+        task_name_found=pl.select(pl.coalesce(direct["name"], other["name"], due["name"], unregistered)).to_series(),
+        runtime_ms=seconds * 1000,
+        type_found=thrown["type"],
+        args_found=thrown["args"].str.strip_chars_end(",").str.replace(r"""^['"](?s:(.*))['"]$""", "$1"),
+    )
+    pairs = {
+        "celery.state": state, "celery.runtime_s": runtime, "beat.entry": due["entry"],
+        "celery.retry_in_s": pl.select(pl.coalesce(wait["1"], wait["2"])).to_series(),
+        "celery.exit": message.str.extract(r"exited with '([^']+)'"),
+    }  # fmt: skip
+    for key, values in pairs.items():
+        if values.null_count() < values.len():
+            extra.append(pl.DataFrame({"i": own["i"], "value": values}).drop_nulls().select("i", pl.lit(key).alias("key"), "value"))
+    records = records.join(found, on="i", how="left", maintain_order="left")
+    return records.with_columns(
+        task_id=pl.coalesce("task_id", "task_id_found"),
+        task_name=pl.coalesce("task_name", "task_name_found"),
+        duration_ms=pl.coalesce("duration_ms", "runtime_ms"),
+        exception_type=pl.coalesce("exception_type", "type_found"),
+        exception_message=pl.coalesce("exception_message", "args_found"),
+    ).drop("task_id_found", "task_name_found", "runtime_ms", "type_found", "args_found")

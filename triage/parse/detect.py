@@ -1,0 +1,72 @@
+"""Which layout each line is a head of, without options and line by line.
+
+The result never depends on the neighbours: a sample only decides which layouts of a tier are asked first. Lines that
+are already claimed are not asked again, so an even log costs one test a line, and one alternation of all other
+layouts for the rest.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import groupby
+
+import polars as pl
+
+from triage.parse.layout import Layout
+
+SAMPLE = 256
+# No layout starts with white space but Celery's banner; most lines of tracebacks go here at the cost of one byte.
+MAY_OPEN = r"^(?:[^\s]| -{6,} )"
+
+
+@cache
+def _alternation(tests: tuple[str, ...]) -> str:
+    return "|".join(f"(?:{test})" for test in tests)
+
+
+def detect(text: pl.Series, layouts: tuple[Layout, ...]) -> pl.Series:
+    """For each line the index of its layout, or null for a line that opens no record."""
+    rest = pl.DataFrame({"row": pl.int_range(text.len(), eager=True, dtype=pl.UInt32), "text": text})
+    rest = rest.filter(pl.col("text").str.contains(MAY_OPEN))
+    found: list[pl.DataFrame] = []
+    numbered = list(enumerate(layouts))
+    for _, group in groupby(numbered, key=lambda pair: pair[1].tier):
+        if rest.is_empty():
+            break
+        rest = _tier(rest, list(group), found)
+    if not found:
+        return pl.Series("layout", [None], dtype=pl.Int16).new_from_index(0, text.len())
+    claimed = pl.concat(found)
+    if claimed.height == text.len() and claimed["layout"].n_unique() == 1:
+        return claimed["layout"]
+    rows = pl.DataFrame({"row": pl.int_range(text.len(), eager=True, dtype=pl.UInt32)})
+    return rows.join(claimed, on="row", how="left", maintain_order="left")["layout"]
+
+
+def _tier(rest: pl.DataFrame, group: list[tuple[int, Layout]], found: list[pl.DataFrame]) -> pl.DataFrame:
+    step = max(1, rest.height // SAMPLE)
+    sample = rest["text"].gather_every(step)
+    hits = {number: int(sample.str.contains(layout.test).sum()) for number, layout in group}
+    hot = sorted((pair for pair in group if hits[pair[0]]), key=lambda pair: -hits[pair[0]])
+    cold = [pair for pair in group if not hits[pair[0]]]
+    for number, layout in hot:
+        rest = _claim(rest, number, layout, found)
+        if rest.is_empty():
+            return rest
+    if cold:
+        any_cold = rest["text"].str.contains(_alternation(tuple(layout.test for _, layout in cold)))
+        if any_cold.any():
+            few = rest.filter(any_cold)
+            rest = rest.filter(~any_cold)
+            for number, layout in cold:
+                few = _claim(few, number, layout, found)
+            rest = pl.concat([rest, few]).sort("row") if few.height else rest
+    return rest
+
+
+def _claim(rest: pl.DataFrame, number: int, layout: Layout, found: list[pl.DataFrame]) -> pl.DataFrame:
+    mask = rest["text"].str.contains(layout.test)
+    if not mask.any():
+        return rest
+    found.append(rest.filter(mask).select("row", layout=pl.lit(number, pl.Int16)))
+    return rest.filter(~mask)

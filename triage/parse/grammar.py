@@ -1,0 +1,28 @@
+"""The lines of which tracebacks and other many-line texts are made, as regexes over single lines."""
+
+from __future__ import annotations
+
+from triage.parse.layout import ascii_classes
+
+# A line that cannot open a record on its own.
+CONTINUES = ascii_classes(
+    r"^(?:\s|$"
+    r"|The above exception was the direct cause|During handling of the above exception"
+    r'|"""$|future: <|\[(?:SQL|parameters|cached since|generated in|raw sql)\b'
+    r"|\(Background on this error at|Trying again in "
+    r"|[\])}]+[,;]?\s*$|Call stack:$|Message: |Arguments: \(|Object: |\^+$|~+\^"
+    r"|(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+):  ?"
+    r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failure|Timeout|Group|StopIteration|Lost|Exceeded|Fault)"
+    r"(?:: |:?$))"
+)
+# Where a traceback starts at the left margin, and where one starts at any depth.
+TRACEBACK = ascii_classes(r"^(?:Traceback \(most recent call last\):|  \+ Exception Group Traceback \(most recent call last\):)")
+CHAIN = ascii_classes(r"^(?:The above exception was the direct cause|During handling of the above exception)")
+# Words in a message that announce a traceback, whatever its level.
+ANNOUNCES = r"(?i)exception|error|traceback|fail|retry|crash|raise|reject|abort|lost|:\s*$"
+# A write of Python's traceback module, when a logger made a record of each write.
+REDIRECTED = ascii_classes(
+    r"^(?:$|\s|[~^]+\s*$|Traceback \(most recent call last\):|Exception ignored in|The above exception|During handling of the above"
+    r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Group|Warning)(?:: |:?$))"
+)
+REDIRECT_OPENS = r"^(?:Traceback \(most recent call last\):|Exception ignored in|Exception in thread )"

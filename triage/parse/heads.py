@@ -1,0 +1,144 @@
+"""From head lines to columns: one row per head line, read by the named groups of its layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from triage.parse import clock, logfmt, severity
+from triage.parse.layout import Layout
+
+# What every reader of heads returns, one row per head line.
+HEADS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "row": pl.UInt32, "layout": pl.Int16, "local": pl.Datetime("us"), "zone": pl.String, "yearless": pl.Boolean,
+    "level": pl.String, "number": pl.UInt8, "logger": pl.String, "pid": pl.String, "thread": pl.String,
+    "message": pl.String, "host": pl.String, "service": pl.String, "status": pl.String, "sqlstate": pl.String,
+    "task_id": pl.String, "task_name": pl.String, "request_id": pl.String, "job_id": pl.String, "user_id": pl.String,
+    "trace_id": pl.String, "span_id": pl.String, "duration_ms": pl.Float64, "exception": pl.String,
+    "exception_type": pl.String, "exception_message": pl.String, "source": pl.String,
+}  # fmt: skip
+# Groups of layouts that become attributes.
+ATTRIBUTES = {
+    "method": "http.request.method", "path": "url.path", "client": "client.address", "db": "postgres.database",
+    "user": "postgres.user", "app": "postgres.application_name", "size": "http.response.body.size",
+    "referer": "http.request.header.referer", "user_agent": "user_agent.original", "role": "redis.role",
+    "connection": "nginx.connection", "function": "code.function", "code": "mysql.code", "session": "postgres.session",
+    "command": "postgres.command_tag", "backend": "postgres.backend_type", "vhost": "server.address", "line": "code.line",
+    "place": "code.place", "where": "code.place",
+}  # fmt: skip
+ATTRIBUTE_FRAME = {"row": pl.UInt32, "key": pl.String, "value": pl.String}
+
+
+@dataclass
+class Heads:
+    """Columns of all head lines so far, and their attributes in long form."""
+
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    attributes: list[pl.DataFrame] = field(default_factory=list)
+
+    def attribute(self, rows: pl.Series, key: str, values: pl.Series) -> None:
+        """Remember one attribute for the rows where it has a value."""
+        keep = values.is_not_null() & (values != "")
+        if keep.any():
+            frame = pl.DataFrame({"row": rows.filter(keep).cast(pl.UInt32), "value": values.filter(keep).cast(pl.String)})
+            self.attributes.append(frame.select("row", pl.lit(key).alias("key"), "value"))
+
+    def table(self) -> pl.DataFrame:
+        """All heads in the order of their lines."""
+        frames = [frame for frame in self.frames if frame.height]
+        if not frames:
+            return pl.DataFrame(schema=HEADS)
+        return frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical").sort("row")
+
+
+def conform(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with exactly the columns of HEADS."""
+    return frame.select(
+        (pl.col(name).cast(kind, strict=False) if name in frame.columns else pl.lit(None, kind)).alias(name)
+        for name, kind in HEADS.items()
+    )
+
+
+def read_heads(text: pl.Series, which: pl.Series, layouts: tuple[Layout, ...], year: int) -> Heads:
+    """Read every line that `which` gives a layout."""
+    heads = Heads()
+    lines = pl.DataFrame({"row": pl.int_range(text.len(), eager=True, dtype=pl.UInt32), "text": text, "layout": which})
+    for number in which.drop_nulls().unique().sort():
+        own = lines.filter(pl.col("layout") == number) if which.null_count() or which.n_unique() > 1 else lines
+        layout = layouts[number]
+        if "json" in layout.tags:
+            continue  # read once the record is whole: a pretty-printed object spans lines
+        if "csvlog" in layout.tags:
+            continue
+        if "logfmt" in layout.tags:
+            logfmt.read(own, year, heads)
+            continue
+        _read(own, layout, year, heads)
+    return heads
+
+
+def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
+    """Apply one layout's regex and turn its groups into columns and attributes."""
+    groups = own["text"].str.extract_groups(layout.pattern).struct.unnest()
+    names = set(groups.columns)
+    columns: dict[str, pl.Series] = {"row": own["row"], "layout": own["layout"]}
+    message = own["text"]
+    if "head" in names:
+        message = pl.select(message.str.strip_prefix(groups["head"])).to_series()
+    columns["message"] = message
+    for name in ("level", "logger", "pid", "thread", "zone", "status", "sqlstate", "host", "service"):
+        if name in names:
+            columns[name] = groups[name]
+    if "pid2" in names:
+        columns["pid"] = columns["pid"].zip_with(columns["pid"].is_not_null(), groups["pid2"])
+    if "req" in names:
+        columns["request_id"] = groups["req"].replace("-", None)
+    if "ts" in names and layout.clock != "none":
+        columns["local"] = clock.local_time(groups["ts"], groups["frac"] if "frac" in names else None, layout.clock, year)
+        columns["yearless"] = pl.Series([layout.clock in clock.YEARLESS]).new_from_index(0, own.height)
+    if "epoch" in names:
+        moment = clock.local_time(groups["epoch"], None, "epoch", year)
+        known = groups["epoch"].is_not_null()
+        columns["local"] = moment if "local" not in columns else moment.zip_with(known, columns["local"])
+        columns["zone"] = pl.select(pl.when(known).then(pl.lit("UTC")).otherwise(columns.get("zone"))).to_series()
+    if layout.clock == "epoch":
+        columns["zone"] = pl.Series(["UTC"]).new_from_index(0, own.height)
+    if "level" in columns:
+        columns["number"] = severity.numbers(columns["level"])
+    for name in names & ATTRIBUTES.keys():
+        if name == "user" and layout.source != "postgres":
+            heads.attribute(own["row"], "user.name", groups[name].replace("-", None))
+        else:
+            heads.attribute(own["row"], ATTRIBUTES[name], groups[name])
+    frame = pl.DataFrame(list(columns[name].alias(name) for name in columns))
+    if "prefix" in layout.tags:
+        frame = _postgres_prefix(frame, groups["prefix"], heads)
+    heads.frames.append(conform(frame))
+
+
+def _postgres_prefix(frame: pl.DataFrame, prefix: pl.Series, heads: Heads) -> pl.DataFrame:
+    """Find process, user, database, client and SQLSTATE in a log_line_prefix that we do not know."""
+    frame = frame.with_columns(
+        pid=pl.coalesce(
+            prefix.str.extract(r"\[(\d+)(?:-\d+)?\]"), prefix.str.extract(r"(?:pid|p|process)[=:](\d+)"),
+            prefix.str.extract(r"(?:^|[\s:\-])(\d{2,8})(?:[\s:\-]|$)"),
+        ),
+        sqlstate=pl.coalesce(
+            prefix.str.extract(r"(?:state|sqlstate|err|e|error_code|code|sql_error)=([0-9A-Z]{5})\b"),
+            prefix.str.extract(r"(?:^|[\s,:\[|])([0-9][0-9A-Z][0-9A-Z]{3}|[FPHX][0-9XV][0-9]{3})(?:$|[\s,:\]|])"),
+        ),
+    )  # fmt: skip
+    at = prefix.str.extract_groups(r"(?P<user>[\w.\-]+|\[unknown\])@(?P<db>[\w.\-]+|\[unknown\])").struct.unnest()
+    find = {
+        "postgres.user": (r"\b(?:user|u|usr)=([^\s,\]|]*)", at["user"]),
+        "postgres.database": (r"\b(?:db|d|database)=([^\s,\]|]*)", at["db"]),
+        "postgres.application_name": (r"\b(?:app|a|application)=([^,\]|]*?)(?:$|[,\]|]| \w+=|\s*$)", None),
+        "client.address": (r"\b(?:client|host|h|remote|r)=([^\s,\]|]*)", prefix.str.extract(r":([\w.:\-]+\(\d+\)|\[local\]):")),
+    }
+    for key, (regex, other) in find.items():
+        value = prefix.str.extract(regex)
+        if other is not None:
+            value = value.zip_with(value.is_not_null(), other)
+        heads.attribute(frame["row"], key, value)
+    return frame

@@ -1,0 +1,108 @@
+"""Carriers that write one JSON object a line: Docker's json-file and journald's `-o json`."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from triage.parse.layout import ascii_classes
+from triage.parse.severity import SYSLOG
+from triage.parse.syslog import rfc3339
+
+JSON_FILE = r'^\{(?:"[a-z]+":"[^"]*",)*"log":".*"stream":"std(?:out|err)".*\}\s*$'
+JOURNAL = r'^\{.*"__REALTIME_TIMESTAMP" ?: ?"\d+".*\}\s*$'
+# The order in which the engine writes the members; anything else goes through a JSON reader.
+_USUAL = (
+    r'^\{"log":"(?P<log>(?:[^"\\]|\\.)*)","stream":"(?P<stream>stdout|stderr)"(?:,"attrs":\{[^{}]*\})?,'
+    r'"time":"(?P<time>[^"]+)"\}\s*$'
+)
+
+
+def json_file(text: pl.Series) -> pl.DataFrame:
+    """A text that does not end in a newline is a piece of a longer line."""
+    parts = text.str.extract_groups(_USUAL).struct.unnest()
+    frame = parts.select("log", "stream", "time")
+    odd = frame["time"].is_null()
+    if odd.any():
+        read = [_members(one) for one in text.filter(odd)]
+        filled = pl.DataFrame(read, schema={"log": pl.String, "stream": pl.String, "time": pl.String}, orient="row")
+        at = (odd.cast(pl.Int64).cum_sum() - 1).alias("at")
+        frame = frame.select(
+            pl.when(odd).then(filled[name].gather(at.clip(0))).otherwise(pl.col(name)).alias(name) for name in frame.columns
+        )
+    log = frame["log"]
+    whole = log.str.ends_with("\\n")
+    log = unescape(log.str.strip_suffix("\\n"))
+    return pl.DataFrame(
+        {"text": log, "log_iostream": frame["stream"], "observed_timestamp": rfc3339(frame["time"]), "partial": ~whole}
+    )
+
+
+def _members(text: str) -> tuple[str, str | None, str | None]:
+    """(log with its escapes, stream, time) of an object in any order; text that is no JSON stays as it is."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or not isinstance(value.get("log"), str):
+        return json.dumps(text, ensure_ascii=False)[1:-1] + "\\n", None, None
+    log = json.dumps(value["log"], ensure_ascii=False)[1:-1]
+    stream, time = value.get("stream"), value.get("time")
+    return log, stream if isinstance(stream, str) else None, time if isinstance(time, str) else None
+
+
+def unescape(text: pl.Series) -> pl.Series:
+    """The text of JSON strings given without their quotes."""
+    escaped = text.str.contains("\\", literal=True).fill_null(False)
+    if not escaped.any():
+        return text
+    quoted = text.filter(escaped).to_frame("t").select(pl.format('"{}"', "t")).to_series()
+    try:
+        plain = quoted.str.json_decode(pl.String)
+    except pl.exceptions.PolarsError:
+        plain = pl.Series([_unescaped(one) for one in quoted], dtype=pl.String)
+    at = escaped.cast(pl.Int64).cum_sum() - 1
+    return pl.select(pl.when(escaped).then(plain.gather(at.clip(0))).otherwise(text)).to_series().alias(text.name)
+
+
+def _unescaped(quoted: str) -> str:
+    try:
+        return str(json.loads(quoted, strict=False)).encode("utf-8", "replace").decode()
+    except ValueError:
+        return quoted[1:-1]
+
+
+def journal(text: pl.Series) -> pl.DataFrame:
+    """journald's export; a MESSAGE that is no text is a list of bytes."""
+    rows = [_entry(one) for one in text]
+    frame = pl.DataFrame(
+        rows,
+        schema={
+            "text": pl.String, "at": pl.Int64, "host": pl.String, "program": pl.String, "carrier_pid": pl.String,
+            "carrier_level": pl.String, "container_name": pl.String, "service_name": pl.String,
+        },
+        orient="row",
+    )  # fmt: skip
+    at = frame["at"].cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("observed_timestamp")
+    return frame.drop("at").with_columns(at)
+
+
+def _entry(text: str) -> tuple[str | int | None, ...]:
+    try:
+        value = json.loads(text)
+        message = value["MESSAGE"]
+        if isinstance(message, list):
+            message = bytes(message).decode("utf-8", "replace")
+        program = value.get("SYSLOG_IDENTIFIER") or value.get("_COMM")
+        container = value.get("CONTAINER_NAME")
+        level = SYSLOG.get(int(value.get("PRIORITY", -1)))
+        return (
+            str(message), int(value["__REALTIME_TIMESTAMP"]), value.get("_HOSTNAME"), program,
+            value.get("_PID") or value.get("SYSLOG_PID"), level, container, container or program,
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return (text, None, None, None, None, None, None, None)
+
+
+JSON_FILE, JOURNAL = ascii_classes(JSON_FILE), ascii_classes(JOURNAL)

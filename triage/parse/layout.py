@@ -1,0 +1,88 @@
+"""How a family module describes the head of a record: one regex with named groups.
+
+The groups are the contract between a layout and the rest of the parser:
+
+- `head` is what stands before the message; the message is the line without it.
+- `ts`, `frac`, `zone` make the timestamp, read as the layout's `clock` says.
+- `level`, `logger`, `pid`, `thread`, `host`, `db`, `user`, `app`, `client`, `sqlstate`, `method`, `path`, `status`,
+  `req`, `took`, `unit` fill the column or attribute of that name; what else is named becomes an attribute.
+
+Write `\\d` and `\\w` freely: they mean ASCII here, which keeps the automata small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+ISO = r"(?P<ts>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<frac>\d{1,9}))?"
+ZONE = r"(?: ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|UTC|GMT|[A-Z]{3,5}))?"
+NUMERIC_ZONE = r"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d|UTC|GMT))?"
+SLASHED = r"(?P<ts>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:[.,](?P<frac>\d{1,9}))?"
+LEVEL = (
+    r"(?P<level>(?i:TRACE|DEBUG|VERBOSE|INFORMATION|INFO|SUCCESS|NOTICE|WARNING|WARN|ERROR|ERR|EXCEPTION|CRITICAL"
+    r"|CRIT|FATAL|ALERT|PANIC|SEVERE|EMERGENCY|EMERG))"
+)
+LOGGER = r"(?P<logger>[A-Za-z_][\w.$\-]*)"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The first line of a record as one program prints it.
+
+    `tier` orders layouts that could both claim a line: a lower tier is asked first. Within a tier they exclude
+    each other, so the order in which they are tried is a matter of speed only. `single` layouts never have
+    continuation lines. `first` holds the characters a line may begin with ("" for any).
+    """
+
+    name: str
+    source: str
+    regex: str
+    tier: int = 0
+    clock: str = "iso"
+    single: bool = False
+    zone: str | None = None  # the zone of a clock that by the program's definition has one
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def pattern(self) -> str:
+        """The regex with ASCII classes, anchored."""
+        return "^(?:" + ascii_classes(self.regex) + ")"
+
+    @cached_property
+    def test(self) -> str:
+        """The same without names, so that several can stand in one alternation."""
+        return unnamed(self.pattern)
+
+
+def ascii_classes(regex: str) -> str:
+    """Spell `\\d` and `\\w` out: the Unicode classes make the automaton hundreds of times larger."""
+    out, inside, index = [], False, 0
+    while index < len(regex):
+        char = regex[index]
+        if char == "\\":
+            pair = regex[index : index + 2]
+            spelled = {"\\d": "0-9", "\\w": "0-9A-Za-z_"}.get(pair)
+            out.append(pair if spelled is None else spelled if inside else f"[{spelled}]")
+            index += 2
+            continue
+        if char == "[" and not inside:
+            inside = True
+        elif char == "]" and inside and regex[index - 1] != "[" and regex[index - 2 : index] != "[^":
+            inside = False
+        out.append(char)
+        index += 1
+    return "".join(out)
+
+
+def unnamed(regex: str) -> str:
+    """Turn named groups into plain ones, which the regex engine need not record."""
+    out, index = [], 0
+    while index < len(regex):
+        if regex.startswith("(?P<", index):
+            index = regex.index(">", index) + 1
+            out.append("(?:")
+            continue
+        out.append(regex[index])
+        index += 1
+    return "".join(out)

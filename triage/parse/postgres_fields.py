@@ -1,0 +1,81 @@
+"""Postgres's continuation lines as attributes, and the durations and statements of its messages."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from triage.parse.assemble import Assembly
+from triage.parse.postgres import CONTINUES
+
+# "duration:" in the server's translations.
+_DURATION = r"^(?:duration|Dauer|持续时间|执行时间|durée|duración|duração|durata|продолжительность|期間|실행시간)\s?[:：] ?([0-9.]+) ?(?:ms|毫秒|мс|мсек)"
+_STATEMENT = r"(?s)^.{3,20}?[0-9.]+ \S+\s+(?:statement|execute [^:]*|parse [^:]*|bind [^:]*|语句|Anweisung|[^:\s]+(?: [^:]*)?)[:：] ?(.*)$"
+_PLAN = r"(?s)^duration: [0-9.]+ ms  plan:\s*(.*)$"
+_AFTER = r"(?:after|nach|于|在) ([0-9.]+) ms|after ([0-9.]+) ms"
+
+
+def add(
+    records: pl.DataFrame, own: pl.DataFrame, assembly: Assembly, table: pl.DataFrame, layouts: list[int], extra: list[pl.DataFrame]
+) -> pl.DataFrame:
+    """Add `duration_ms` and the `postgres.*` attributes."""
+    mine = records.filter((pl.col("source") == "postgres") | pl.col("layout").is_in(layouts)).select("i", "message", "body", "line_count")
+    _continuations(mine, own, assembly, table, extra)
+    full = _full_message(mine, own, assembly)
+    duration = full.str.extract(_DURATION)
+    plan = full.str.extract(_PLAN)
+    statement = full.str.extract(_STATEMENT).zip_with(duration.is_not_null() & plan.is_null(), full.clear(full.len()))
+    log_statement = full.str.extract(r"(?s)^(?:statement|execute [^:]{0,80}|语句|Anweisung): (.*)$")
+    for key, values in (
+        ("postgres.statement", pl.select(pl.coalesce(statement, log_statement, plan.str.extract(r"(?s)^Query Text: (.*?)\n"))).to_series()),
+        ("postgres.plan", plan),
+    ):
+        found = pl.DataFrame({"i": mine["i"], "value": values}).drop_nulls()
+        extra.append(found.select("i", pl.lit(key).alias("key"), "value"))
+    times = pl.DataFrame({"i": mine["i"], "took": duration.cast(pl.Float64, strict=False)}).drop_nulls()
+    if times.is_empty():
+        return records
+    records = records.join(times, on="i", how="left", maintain_order="left")
+    return records.with_columns(duration_ms=pl.coalesce("duration_ms", "took")).drop("took")
+
+
+def _full_message(mine: pl.DataFrame, own: pl.DataFrame, assembly: Assembly) -> pl.Series:
+    """The message with its own continuation lines, without those of DETAIL and the like."""
+    many = mine.filter(pl.col("line_count") > 1)
+    if many.is_empty():
+        return mine["message"]
+    parts = _block_texts(own, assembly, many["i"])
+    joined = mine.join(parts, left_on="i", right_on="block", how="left", maintain_order="left")
+    return joined.select(
+        pl.when(pl.col("more").is_not_null()).then(pl.concat_str("message", "more", separator="\n")).otherwise("message")
+    ).to_series()
+
+
+def _block_texts(own: pl.DataFrame, assembly: Assembly, blocks: pl.Series) -> pl.DataFrame:
+    """For each block the text after its first line, without the tabs that mark continuation."""
+    lines = pl.DataFrame({"i": pl.int_range(own.height, eager=True), "block": assembly.block, "text": own["text"]})
+    rest = lines.filter((pl.col("i") != pl.col("block")) & pl.col("block").is_in(blocks.implode()))
+    return rest.group_by("block", maintain_order=True).agg(more=pl.col("text").str.replace("^\t", "").str.join("\n"))
+
+
+def _continuations(
+    mine: pl.DataFrame, own: pl.DataFrame, assembly: Assembly, table: pl.DataFrame, extra: list[pl.DataFrame]
+) -> None:
+    place = pl.DataFrame({"block": assembly.block, "record": assembly.record}).unique(maintain_order=True)
+    merged = place.filter((pl.col("block") != pl.col("record")) & pl.col("record").is_in(mine["i"].implode()))
+    if merged.is_empty():
+        return
+    heads = table.select(pl.col("row").cast(pl.Int64).alias("block"), "level", "message")
+    merged = merged.join(heads, on="block", how="left", maintain_order="left")
+    merged = merged.join(_block_texts(own, assembly, merged["block"]), on="block", how="left", maintain_order="left")
+    names = {word: f"postgres.{name}" for word, name in CONTINUES.items()}
+    frame = merged.select(
+        i="record",
+        key=pl.col("level").replace_strict(names, default=None, return_dtype=pl.String),
+        value=pl.when(pl.col("more").is_not_null()).then(pl.concat_str("message", "more", separator="\n")).otherwise("message"),
+    ).drop_nulls()
+    extra.append(frame)
+    parameters = frame.filter((pl.col("key") == "postgres.detail") & pl.col("value").str.contains(r"\$1 = "))
+    if parameters.height:
+        extra.append(
+            parameters.select("i", pl.lit("postgres.parameters").alias("key"), pl.col("value").str.replace(r"^[^$]*(\$1 = )", "$1"))
+        )

@@ -1,0 +1,47 @@
+"""Layouts of what stands beside an application: Docker's daemon, Go programs, the JVM, MySQL, etcd.
+
+They matter as neighbours: their lines must be cut and dated right, so that they end another program's record.
+"""
+
+from __future__ import annotations
+
+from triage.parse.layout import ISO, LEVEL, NUMERIC_ZONE, Layout
+
+LAYOUTS = (
+    Layout(  # dockerd, containerd, Prometheus, Grafana: time="…" level=info msg="…"
+        "go.logfmt",
+        "other",
+        r"(?P<head>)(?:time|ts|t|timestamp|level|lvl|at|logger|caller|severity)=(?:\"[^\"]*\"|[^\s\"]+) +\w[\w.\-]*=",
+        clock="none",
+        single=True,
+        tags=frozenset({"logfmt"}),
+    ),
+    Layout(
+        "go.klog",
+        "other",
+        r"(?P<head>(?P<level>[IWEF])(?P<ts>\d{4} \d\d:\d\d:\d\d)\.(?P<frac>\d{6}) +(?P<pid>\d+) (?P<place>[\w.\-/]+:\d+)\] )",
+        clock="klog",
+    ),
+    Layout(
+        "jvm.spring",
+        "app",
+        r"(?P<head>" + ISO + NUMERIC_ZONE + r" +" + LEVEL + r" (?P<pid>\d+) --- (?:\[[^\]]*\] ){0,1}\[(?P<thread>[^\]]*)\] (?P<logger>\S+) *: )",
+    ),
+    Layout(
+        "jvm.logback",
+        "app",
+        r"(?P<head>" + ISO + NUMERIC_ZONE + r" \[(?P<thread>[^\]]+)\] " + LEVEL + r" +(?P<logger>[\w.$\[\]/\-]+)(?: -|:) )",
+        tier=2,
+    ),
+    Layout(
+        "mysql.error",
+        "other",
+        r"(?P<head>" + ISO + r"(?P<zone>Z|[+-]\d\d:\d\d) (?P<thread>\d+) \[(?P<level>\w+)\] (?:\[(?P<code>MY-\d+)\] )?(?:\[(?P<logger>\w+)\] )?)",
+    ),
+    Layout(
+        "rust.tracing",
+        "other",
+        r"(?P<head>" + ISO + r"(?P<zone>Z|[+-]\d\d:\d\d) +(?P<level>TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w]+(?:\{[^}]*\})?:)*(?: ?(?P<logger>[\w]+(?:::\w+)+):)? )",
+        tier=3,
+    ),
+)
