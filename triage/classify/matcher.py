@@ -1,0 +1,278 @@
+"""Names the problem of every record: gates on whole columns, then regexes on the few records that pass them.
+
+Contract: matched + benign + unclassified = all records; the order of pattern files plays no part; a record of severity
+ERROR or above that no pattern knows has the problem `error.unclassified`; words alone decide nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import regex as regex_module
+
+from triage.classify.extract import CHOSEN, Field, attribute, field, fields
+from triage.classify.gates import Gates, where_column
+from triage.classify.pattern import BENIGN, SQLSTATE_ALTERNATIVE, Alternative, Pattern
+from triage.schema import ATTRIBUTES, ERROR_NUMBER, EXTRACTABLE, LOGS
+
+UNCLASSIFIED = "error.unclassified"
+SECONDS_A_TEXT = 0.1  # of look-around regexes: on one text,
+SECONDS_A_RUN = 5.0  # and on all texts of a run, for one pattern
+
+_FOUND = {"row": pl.UInt32, "pattern": pl.UInt32, CHOSEN: pl.UInt8}
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """What one field of one pattern gives for some rows."""
+
+    rank: int
+    field: Field
+    rows: pl.Series
+    values: pl.Series
+
+
+class Matcher:
+    """Patterns in the order of their rank, made ready to run. `disabled` names those that exceeded their budget."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self.patterns = tuple(patterns)
+        self.gates = Gates(self.patterns)
+        self.disabled: dict[str, str] = {}
+        self._spent: dict[str, float] = {}
+        self._fields = [fields(p) for p in self.patterns]
+        self._conditions = [[_condition(a) for a in p.alternatives] for p in self.patterns]
+        self._columns = [_columns_of(p) for p in self.patterns]
+        self._regexes = {
+            a.regex: regex_module.compile(a.regex, regex_module.MULTILINE)
+            for p in self.patterns for a in p.alternatives if a.engine == "regex" and a.regex
+        }  # fmt: skip
+
+    def classify(self, records: pl.DataFrame) -> pl.DataFrame:
+        """The records with `problem`, `problems`, `pattern` and the extracted fields set."""
+        records = _complete(records)
+        found, values = self._run(records, self.gates.pairs(records))
+        return _filled(self._named(records, found), values)
+
+    def match(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Every match: `row`, `pattern` (id), `alternative`, `problem`; the winner of a row comes first."""
+        records = _complete(records)
+        found, _ = self._run(records, self.gates.pairs(records))
+        return self.described(found).drop("rank")
+
+    def examine(
+        self, records: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.DataFrame, dict[tuple[int, int], list[str]]]:
+        """For explanations: the pairs tried, the matches with their `rank`, and the fields by (row, rank)."""
+        records = _complete(records)
+        pairs = self.gates.pairs(records)
+        found, values = self._run(records, pairs)
+        told: dict[tuple[int, int], list[str]] = {}
+        for entry in values:
+            for row in entry.rows:
+                told.setdefault((row, entry.rank), []).append(entry.field.name)
+        return pairs, self.described(found), told
+
+    def described(self, found: pl.DataFrame) -> pl.DataFrame:
+        names = [
+            {"pattern": rank, CHOSEN: chosen, "alternative": name}
+            for rank, p in enumerate(self.patterns)
+            for chosen, name in enumerate((SQLSTATE_ALTERNATIVE, *(a.name for a in p.alternatives)))
+        ]
+        schema = {"pattern": pl.UInt32, CHOSEN: pl.UInt8, "alternative": pl.String}
+        told = found.join(pl.DataFrame(names, schema=schema), on=["pattern", CHOSEN], how="left").sort("row", "pattern")
+        ranks = told["pattern"]
+        return told.select(
+            "row",
+            ranks.alias("rank"),
+            _strings([p.id for p in self.patterns]).gather(ranks).alias("pattern"),
+            "alternative",
+            _strings([p.problem for p in self.patterns]).gather(ranks).alias("problem"),
+        )
+
+    def _run(self, records: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, list[_Values]]:
+        found = [pl.DataFrame(schema=_FOUND)]
+        values: list[_Values] = []
+        for (rank,), part in pairs.partition_by("pattern", as_dict=True, maintain_order=True).items():
+            if self.patterns[rank].id not in self.disabled:
+                hits = self._hits(rank, part, records)
+                found.append(hits.select(*_FOUND))
+                values += self._extracted(rank, hits)
+        return pl.concat(found), values
+
+    def _hits(self, rank: int, pairs: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+        """The pairs of one pattern that do match, with the columns that its fields need."""
+        pattern = self.patterns[rank]
+        few = pairs.hstack(records.select(self._columns[rank])[pairs["row"]])
+        choice = pl.when(pl.col("decided")).then(pl.lit(0, pl.UInt8))
+        for position, alternative in enumerate(pattern.alternatives, 1):
+            holds = self._conditions[rank][position - 1]
+            if not alternative.by_class:
+                holds = holds & pl.col("word")
+            if alternative.engine == "regex":
+                few = self._look_around(pattern, alternative, position, few, holds)
+                holds = pl.col(f"groups_{position}").is_not_null()
+            choice = choice.when(holds).then(pl.lit(position, pl.UInt8))
+        return few.with_columns(choice.alias(CHOSEN)).filter(pl.col(CHOSEN).is_not_null())
+
+    def _look_around(
+        self, pattern: Pattern, alternative: Alternative, position: int, few: pl.DataFrame, holds: pl.Expr
+    ) -> pl.DataFrame:
+        """Add `groups_<position>`: the groups where the regex matches, null elsewhere. Boxed in time."""
+        asked = few.select(pl.when(holds).then(field(alternative.field))).to_series()
+        compiled = self._regexes[alternative.regex]
+        results: list[dict[str, str | None] | None] = []
+        for text in asked:
+            result = None
+            if text is not None and pattern.id not in self.disabled:
+                begun = time.perf_counter()
+                try:
+                    found = compiled.search(text, timeout=SECONDS_A_TEXT)
+                    result = {"": "", **found.groupdict()} if found else None
+                except TimeoutError:
+                    self.disabled[pattern.id] = f"one record took over {SECONDS_A_TEXT} s"
+                spent = self._spent[pattern.id] = self._spent.get(pattern.id, 0.0) + time.perf_counter() - begun
+                if spent > SECONDS_A_RUN:
+                    self.disabled[pattern.id] = f"all records together took over {SECONDS_A_RUN} s"
+            results.append(result)
+        kind = pl.Struct(dict.fromkeys(("", *alternative.groups), pl.String))
+        return few.with_columns(pl.Series(f"groups_{position}", results, dtype=kind))
+
+    def _extracted(self, rank: int, hits: pl.DataFrame) -> list[_Values]:
+        wanted = self._fields[rank]
+        if not wanted or hits.is_empty():
+            return []
+        taken = hits.select(f.values.alias(str(i)) for i, f in enumerate(wanted))
+        found = []
+        for i, entry in enumerate(wanted):
+            values = taken[str(i)]
+            if len(values) < hits.height:  # only constants: a literal has one row
+                values = values.new_from_index(0, hits.height)
+            there = values.is_not_null()
+            if there.any():
+                found.append(_Values(rank, entry, hits["row"].filter(there), values.filter(there)))
+        return found
+
+    def _named(self, records: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+        problem = _strings([None if p.problem == BENIGN else p.problem for p in self.patterns])
+        lead = (
+            found.sort("row", "pattern")
+            .with_columns(name=problem.gather(found.sort("row", "pattern")["pattern"]))
+            .group_by("row", maintain_order=True)
+            .agg(pl.col("pattern").first(), pl.col("name").first(),
+                 pl.col("name").drop_nulls().unique(maintain_order=True).alias("names"))
+            .with_columns(names=pl.when(pl.col("name").is_not_null()).then(pl.col("names")).otherwise(pl.lit([])))
+        )  # fmt: skip
+        count, rows = records.height, lead["row"]
+        named = {
+            "problem": put(_nothing(pl.String, count), rows, lead["name"]),
+            "problems": put(_nothing(pl.List(pl.String), count), rows, lead["names"].cast(pl.List(pl.String))),
+            "pattern": put(_nothing(pl.String, count), rows, _strings([p.id for p in self.patterns]).gather(lead["pattern"])),
+        }
+        unknown = (pl.col("severity_number") >= ERROR_NUMBER) & pl.col("pattern").is_null()
+        return records.with_columns(pl.Series(k, v) for k, v in named.items()).with_columns(
+            problem=pl.when(unknown).then(pl.lit(UNCLASSIFIED)).otherwise(pl.col("problem")),
+            problems=pl.when(unknown).then(pl.lit([UNCLASSIFIED])).otherwise(pl.col("problems")),
+        )
+
+
+def put(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
+    """The column with some rows replaced; for every type, lists too, which `Series.scatter` refuses."""
+    if not len(rows):
+        return column
+    index = pl.int_range(len(column), eager=True, dtype=pl.UInt32)
+    index = index.scatter(rows, pl.int_range(len(column), len(column) + len(rows), eager=True, dtype=pl.UInt32))
+    return pl.concat([column, values.alias(column.name).cast(column.dtype)]).gather(index)
+
+
+def _filled(records: pl.DataFrame, values: list[_Values]) -> pl.DataFrame:
+    """Set what the patterns extracted. The winning pattern's value stands; a constant only fills a gap."""
+    columns: dict[str, pl.Series] = {}
+    for entry in sorted((v for v in values if v.field.is_column), key=lambda v: (v.field.constant, -v.rank)):
+        name = entry.field.name
+        old = columns.get(name, records[name])
+        rows, new = entry.rows, entry.values
+        if entry.field.constant:
+            gap = old.gather(rows).is_null()
+            rows, new = rows.filter(gap), new.filter(gap)
+        columns[name] = put(old, rows, new)
+    others = [v for v in values if not v.field.is_column]
+    if others:
+        columns["attributes"] = _with_attributes(records["attributes"], others)
+    return records.with_columns(series.alias(name) for name, series in columns.items())
+
+
+def _with_attributes(attributes: pl.Series, values: list[_Values]) -> pl.Series:
+    """The attributes with more entries; of one key, the winner's value stands, then the parser's, then constants."""
+    new = pl.concat(
+        pl.DataFrame({"row": v.rows, "value": v.values.cast(pl.String)}).with_columns(
+            key=pl.lit(v.field.name), order=pl.lit(1_000_001 if v.field.constant else v.rank, pl.Int64)
+        )
+        for v in values
+    ).select("row", "key", "value", "order")
+    rows = new["row"].unique().sort()
+    old = (
+        pl.DataFrame({"row": rows, "entry": attributes.gather(rows)})
+        .explode("entry", empty_as_null=False, keep_nulls=False)
+        .unnest("entry")
+        .select("row", "key", "value", order=pl.lit(1_000_000, pl.Int64))
+    )
+    merged = (
+        pl.concat([old, new])
+        .sort("row", "key", "order")
+        .unique(["row", "key"], keep="first", maintain_order=True)
+        .group_by("row", maintain_order=True)
+        .agg(pl.struct("key", "value").alias("entries"))
+    )
+    return put(attributes, merged["row"], merged["entries"].cast(ATTRIBUTES))
+
+
+def _condition(alternative: Alternative) -> pl.Expr:
+    """All conditions of an alternative but a look-around regex, as one expression without nulls."""
+    holds = pl.lit(True)
+    if alternative.regex is not None and alternative.engine == "rust":
+        holds = holds & field(alternative.field).str.contains(f"(?m){alternative.regex}")
+    for types, value in (
+        (alternative.exception_type, pl.col("exception_type")),
+        (alternative.exception_root, attribute("exception.root_type")),
+    ):
+        if types:
+            holds = holds & pl.any_horizontal([(value == t) | value.str.ends_with(f".{t}") for t in types])
+    if alternative.status_code:
+        code = pl.col("status_code").cast(pl.String)
+        holds = holds & pl.any_horizontal(
+            [code.str.starts_with(c[0]) & (code.str.len_bytes() == 3) if c.endswith("xx") else code == c
+             for c in alternative.status_code]
+        )  # fmt: skip
+    if alternative.sqlstate:
+        holds = holds & pl.any_horizontal([pl.col("sqlstate").str.starts_with(s) for s in alternative.sqlstate])
+    for key, values in alternative.where:
+        holds = holds & field(where_column(key)).is_in(values)
+    return holds.fill_null(False)
+
+
+def _columns_of(pattern: Pattern) -> list[str]:
+    """The record columns that a pattern's conditions and fields read."""
+    read = {"exception_type", "status_code", "sqlstate", "attributes"}
+    names = [a.field for a in pattern.alternatives] + [e.field for e in pattern.extractions]
+    names += [where_column(key) for a in pattern.alternatives for key, _ in a.where]
+    names += [e.source for e in pattern.extractions if e.source and e.source in LOGS]
+    return sorted(read | {n.split(".")[0] for n in names})
+
+
+def _complete(records: pl.DataFrame) -> pl.DataFrame:
+    """The records with every column that a pattern may read or fill."""
+    needed = {*EXTRACTABLE, "source", "severity_text", "severity_number", "service_name", "message", "body", "attributes"}
+    missing = [n for n in LOGS if n in needed and n not in records.columns]
+    return records.with_columns(pl.lit(None, LOGS[n]).alias(n) for n in missing)
+
+
+def _strings(values: Sequence[str | None]) -> pl.Series:
+    return pl.Series(values, dtype=pl.String)
+
+
+def _nothing(dtype: pl.DataType | type[pl.DataType], count: int) -> pl.Series:
+    return pl.Series([None], dtype=dtype).new_from_index(0, count)

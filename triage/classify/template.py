@@ -1,0 +1,135 @@
+"""Templates (a message with its variables masked) and fingerprints (a stable number for what is the same event).
+
+Both depend on one record alone: the same across runs, batch borders, machines and Python versions. Masking is done
+once for each distinct shape of a message: its digits are folded first, in one cheap pass, so a million lines that
+differ by numbers cost what a few hundred cost. `merge.py` joins templates that differ in a word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import polars as pl
+
+VERSION = "1"  # of the fingerprint: raise it when masking changes, since stored fingerprints then no longer compare
+MASK = "<*>"
+LONGEST = 1500  # characters of a message that take part
+
+_KEEP = "\x01"  # stands for the digits of a name such as psycopg2 while numbers are masked
+# Names whose digit is part of the name; folding has made it a 0.
+_DIGIT_NAMES = {
+    "psycopg": "2", "urllib": "3", "boto": "3", "jinja": "2", "oauth": "2", "OAuth": "2", "neo": "4", "log": "4",
+    "md": "5", "base": "64", "utf-": "8", "UTF-": "8", "ec": "2", "s": "3",
+}  # fmt: skip
+_NAMED_DIGIT = rf"\b({'|'.join(_DIGIT_NAMES)})0(\b|j\b|[_.][A-Za-z])"
+_STATUS = {str(d): chr(0x245F + d) for d in range(1, 6)}  # ① … keep the class of an HTTP status through the folding
+_WORD = r"[A-Za-z0-9_.@/%+~-]"
+_HOSTS = r"\b(?:[A-Za-z0-9_-]+\.)+(?:com|net|org|edu|gov|cn|io|de|uk|jp|ru|fr|eu|info|dev|local|localdomain|internal|lan|svc|cluster)(?:\.[a-z]{2})?\b"
+_QUOTED = (
+    r'"(?:[^"\\]|\\.)*"|(^|[\s=:(\[{,])b?\'(?:[^\'\\]|\\.)*\'|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`'
+)
+# In this order, on messages whose digit runs are already folded to one 0.
+_RULES: tuple[tuple[str, str], ...] = (
+    (r"\x1b\[[0-9;]*[A-Za-z]", ""),
+    (r"(?i)\[redacted:[a-z_]+:[0-9a-f]{1,6}\]", MASK),
+    (r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>,;)\]}]+", MASK),
+    (r'"?\b([A-Z]{3,7}) \S+ HTTP/0(?:\.0)?\\*"?', f"${{1}} {MASK} HTTP/{_KEEP}"),
+    (r'"HTTP/0(?:\.0)? ([①-⑤])[^"]*"', f"HTTP/{_KEEP} ${{1}}"),
+    (_QUOTED, f"${{1}}{MASK}"),
+    (_NAMED_DIGIT, f"${{1}}{_KEEP}${{2}}"),
+    (r"HTTP/0(?:\.0)?", f"HTTP/{_KEEP}"),
+    (r"[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+", MASK),
+    (r"\b[A-Za-z]:\\[^\s,;\"']+", MASK),
+    (r"(^|[\s=(:,\[<>])(?:\.{0,2}/[^\s,;:\"'()\[\]{}<>=|]+)+/?", f"${{1}}{MASK}"),
+    (r"\b(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*:0", MASK),
+    (_HOSTS, MASK),
+    (r"\b[0-9a-fA-F]+(?:-[0-9a-fA-F]+){3,}\b", MASK),
+    (r"\b([A-Za-z_][A-Za-z0-9_.-]*)=(?:<\*>|[^\s,;&)\]}\"<>]*)", f"${{1}}={MASK}"),
+    (rf"[-+]?{_WORD}*0(?:{_WORD}|:[A-Za-z0-9_])*%?", MASK),
+    *((f"{name}{_KEEP}", f"{name}{digit}") for name, digit in _DIGIT_NAMES.items()),
+    (f"HTTP/{_KEEP}", "HTTP"),
+    *((mark, f"{digit}xx") for digit, mark in _STATUS.items()),
+    (r"\{[^{}]*\}", MASK),
+    (r"\{[^{}]*\}", MASK),
+    (r"\{[^{}]*\}", MASK),
+    (r"\[[^\[\]]*,[^\[\]]*\]", f"[{MASK}]"),
+    (r"\((?:<\*>[,;]?\s*)+\)", f"({MASK})"),
+    (r"\b((?i:user|username|account))(:?) [A-Za-z][A-Za-z0-9_.-]*( (?:by|from|on|at|with|logged|does|is|has|was)\b|[.,;:)]|$)", f"${{1}}${{2}} {MASK}${{3}}"),
+    (r"<\*>(?:(?:, ?|[.:/@#_|=+-])+<\*>)+", MASK),
+    (r"<\*>(?:[-.:/@#_]*<\*>)+", MASK),
+    (r"<\*> ?(?:[KMGT]i?B|k[Bb]|bytes|ms|us|µs|ns|secs?|seconds|minutes|hours)\b", MASK),
+    (r"[\s\x00]+", " "),
+)  # fmt: skip
+
+_FRAME = r'File "[^"]+", line \d+, in [^\s]+'
+_FOREIGN = r"/site-packages/|/dist-packages/|/lib/python\d|<frozen |<string>|\\lib\\site-packages\\"
+_PLACE = r'^File "(?:.*?[/\\])?((?:[^"/\\]+[/\\]){0,2}[^"/\\]+)", line \d+, in '
+_OWN_FRAMES = 6  # the innermost ones: callers further out vary with the entry point
+
+
+def mask(messages: pl.Series) -> pl.Series:
+    """Templates of the messages."""
+    shapes = _statuses_kept(messages.str.head(LONGEST)).str.replace_all(r"[0-9]+", "0").alias("shape")
+    distinct = shapes.unique().drop_nulls()
+    masked = distinct
+    for regex, replacement in _RULES:
+        masked = masked.str.replace_all(regex, replacement)
+    masked = masked.str.strip_chars().alias("template")
+    table = pl.DataFrame({"shape": distinct, "template": masked})
+    return shapes.to_frame().join(table, on="shape", how="left", maintain_order="left")["template"]
+
+
+def _statuses_kept(messages: pl.Series) -> pl.Series:
+    """Access lines with the class of their status as a sign that folding leaves alone: 200 and 500 are two events."""
+    rows = messages.str.contains("HTTP/", literal=True).fill_null(False).arg_true().cast(pl.UInt32)
+    if not len(rows):
+        return messages
+    few = messages.gather(rows)
+    for digit, mark in _STATUS.items():
+        few = few.str.replace_all(rf'(HTTP/[0-9.]+\\*"? ){digit}[0-9][0-9]\b', f"${{1}}{mark}")
+    return messages.clone().scatter(rows, few)
+
+
+def with_template(records: pl.DataFrame) -> pl.DataFrame:
+    """The records with `template` and `fingerprint`."""
+    template = mask(records["message"])
+    keys = pl.DataFrame({"template": template, "type": _texts(records, "exception_type"), "frames": _frames(records)})
+    distinct = keys.unique()
+    hashed = [fingerprint(*row) for row in distinct.iter_rows()]
+    distinct = distinct.with_columns(pl.Series("fingerprint", hashed, dtype=pl.UInt64))
+    joined = keys.join(distinct, on=keys.columns, how="left", nulls_equal=True, maintain_order="left")
+    return records.with_columns(template.alias("template"), joined["fingerprint"])
+
+
+def fingerprint(template: str | None, exception_type: str | None = None, frames: str | None = None) -> int:
+    """The number of an event: of its exception and own frames where it has both, else of its masked message."""
+    place = f"frames\0{frames}" if exception_type and frames else f"message\0{template or ''}"
+    text = f"{VERSION}\0{exception_type or ''}\0{place}"
+    # 63 bits: Delta and most engines that read the lake have no unsigned 64-bit integer.
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _texts(records: pl.DataFrame, name: str) -> pl.Series:
+    if name in records.columns:
+        return records[name]
+    return pl.Series(name, [None], dtype=pl.String).new_from_index(0, records.height)
+
+
+def _frames(records: pl.DataFrame) -> pl.Series:
+    """The program's own frames of a traceback as `dir/file.py:function` lines, null where there are none."""
+    bodies = _texts(records, "body")
+    thrown = (_texts(records, "exception_type").is_not_null() & bodies.str.contains('File "', literal=True)).fill_null(False)
+    rows = thrown.arg_true().cast(pl.UInt32)
+    empty = pl.Series("frames", [None], dtype=pl.String).new_from_index(0, records.height)
+    if not len(rows):
+        return empty
+    frame = pl.element()
+    places = (
+        bodies.gather(rows)
+        .str.extract_all(_FRAME)
+        .list.eval(frame.filter(~frame.str.contains(_FOREIGN)).str.replace(_PLACE, "${1}:"))
+        .list.unique(maintain_order=True)
+        .list.tail(_OWN_FRAMES)
+    )
+    joined = places.list.join("\n")
+    return empty.scatter(rows, joined.set(joined == "", None))
