@@ -1,0 +1,100 @@
+"""Problem events: every record for each problem that applies to it, and the findings derived from task lives.
+
+One failure is often printed twice (an exception handler and the server's access line, a worker's warning and its
+error). `failures` keeps one event of each, so that a lone failure does not look like a burst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import polars as pl
+
+from triage import schema
+from triage.analyse.model import TaskLife, Window
+from triage.analyse.tasks import late_after_s, task_lives
+from triage.query import Session
+
+KEYS = ("task_id", "request_id", "job_id", "user_id")
+SAME_FAILURE = timedelta(seconds=1)  # printings of one failure follow each other in the program, not in a schedule
+STUCK = "task.stuck_pending"
+_COLUMNS = {
+    "problem": pl.String,
+    "timestamp": schema.TIMESTAMP,
+    "service_name": pl.String,
+    "source": pl.String,
+    "printing": pl.String,
+    "severity_number": pl.UInt8,
+    "primary_problem": pl.String,
+    "task_id": pl.String,
+    "request_id": pl.String,
+    "job_id": pl.String,
+    "user_id": pl.String,
+    "task_name": pl.String,
+    "record_id": pl.String,
+    "derived": pl.Boolean,
+}
+
+
+def problem_events(session: Session, window: Window, lives: Sequence[TaskLife] | None = None) -> pl.DataFrame:
+    """Events in the order of problem and time, with the columns of the query `problem_events` and `derived`."""
+    lives = task_lives(session, window) if lives is None else lives
+    logged = session.named("problem_events", since=window.start, until=window.end).with_columns(derived=pl.lit(False))
+    frame = pl.concat([logged.cast(_COLUMNS), _stuck(lives)])  # type: ignore[arg-type]
+    return frame.sort("problem", "timestamp", "record_id")
+
+
+def failures(events: pl.DataFrame) -> pl.DataFrame:
+    """Events without the further printings of one failure.
+
+    Of the printings (patterns) of a problem in a service the most frequent one counts failures; an event of another
+    printing counts only where no such event is near. Within a printing, one key (request or task) counts once a second.
+    """
+    if events.is_empty():
+        return events
+    series = ["problem", "service_name"]
+    keyed = events.sort("timestamp", "record_id").with_columns(_key=pl.coalesce("request_id", "task_id"))
+    previous = pl.col("timestamp").shift(1).over([*series, "_key"])
+    keyed = keyed.filter(pl.col("_key").is_null() | ~(pl.col("timestamp") - previous <= SAME_FAILURE).fill_null(False))
+    sizes = keyed.group_by([*series, "printing"]).len("_size")
+    main = (
+        sizes.sort("_size", "printing", descending=[True, False])
+        .group_by(series, maintain_order=True)
+        .agg(_main=pl.col("printing").first())
+    )
+    marked = keyed.join(main, on=series, maintain_order="left").with_columns(_is=pl.col("printing") == pl.col("_main"))
+    anchors = marked.filter("_is").select(*series, "timestamp", _near=pl.col("timestamp"))
+    near = marked.sort("timestamp").join_asof(
+        anchors.sort("timestamp"), on="timestamp", by=series, strategy="nearest", tolerance=SAME_FAILURE,
+        check_sortedness=False,  # sorted just above; polars cannot tell where there are groups
+    )
+    return near.filter(pl.col("_is") | pl.col("_near").is_null()).drop("_key", "_main", "_is", "_near").sort(
+        "problem", "timestamp", "record_id"
+    )
+
+
+def _stuck(lives: Sequence[TaskLife]) -> pl.DataFrame:
+    """Tasks that were sent and not received, or received far too late, as events at the time of sending."""
+    limit_s = late_after_s(lives)
+    rows = [
+        {
+            "problem": STUCK,
+            "timestamp": life.sent_at,
+            "service_name": life.sent_by,
+            "source": "app",
+            "printing": "derived",
+            "severity_number": schema.ERROR_NUMBER,
+            "primary_problem": STUCK,
+            "task_id": life.task_id,
+            "request_id": life.request_id,
+            "job_id": life.job_id,
+            "user_id": life.user_id,
+            "task_name": life.task_name,
+            "record_id": life.record_ids[0],
+            "derived": True,
+        }
+        for life in lives
+        if life.sent_at and (life.state == "stuck" or (life.late and (life.wait_ms or 0) > limit_s * 1000))
+    ]
+    return pl.DataFrame(rows, schema=_COLUMNS)  # type: ignore[arg-type]

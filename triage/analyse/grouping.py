@@ -1,0 +1,120 @@
+"""Bursts that belong together, across services: by the graph of what leads to what, by shared keys, by overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from triage.analyse.bursts import Burst
+from triage.analyse.events import KEYS
+
+# An effect may begin after its cause has ended: time-outs of a pool, a client or a broker are half a minute by default.
+LINKED_SLACK = timedelta(seconds=60)
+# Clocks and loggers of different containers agree to about a second.
+OVERLAP_SLACK = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Members of an incident: bursts, and the failures (rows of events) that belong to it."""
+
+    bursts: tuple[Burst, ...]
+    events: pl.DataFrame
+
+    @property
+    def start(self) -> datetime:
+        return self.events["timestamp"].min()  # type: ignore[return-value]
+
+    @property
+    def end(self) -> datetime:
+        return self.events["timestamp"].max()  # type: ignore[return-value]
+
+
+def reachable(leads_to: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """Problem → all problems that it leads to, directly or over others."""
+    result: dict[str, frozenset[str]] = {}
+    for problem in leads_to:
+        seen: set[str] = set()
+        queue = list(leads_to[problem])
+        while queue:
+            each = queue.pop()
+            if each not in seen:
+                seen.add(each)
+                queue += leads_to.get(each, ())
+        result[problem] = frozenset(seen - {problem})
+    return result
+
+
+def groups(bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]]) -> list[Group]:
+    """Incidents-to-be, in order of start."""
+    keys = [_keys(burst, events) for burst in bursts]
+    parents = list(range(len(bursts)))
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            index = parents[index]
+        return index
+
+    for second in range(len(bursts)):
+        for first in range(second):
+            if root(first) != root(second) and _together(
+                bursts[first], bursts[second], keys[first], keys[second], reach
+            ):
+                parents[max(root(first), root(second))] = min(root(first), root(second))
+    members: dict[int, list[Burst]] = {}
+    for index, burst in enumerate(bursts):
+        members.setdefault(root(index), []).append(burst)
+    made = [Group(tuple(each), _members(each, events, reach)) for each in members.values()]
+    return sorted(made, key=lambda group: (group.start, group.bursts[0].problem))
+
+
+def _together(a: Burst, b: Burst, a_keys: set[str], b_keys: set[str], reach: Mapping[str, frozenset[str]]) -> bool:
+    gap = max(a.start, b.start) - min(a.end, b.end)  # negative: they overlap by so much
+    if a.problem == b.problem and gap <= LINKED_SLACK:
+        return True
+    linked = b.problem in reach.get(a.problem, ()) or a.problem in reach.get(b.problem, ())
+    if gap <= LINKED_SLACK and (linked or a_keys & b_keys):
+        return True
+    return gap <= OVERLAP_SLACK
+
+
+def _keys(burst: Burst, events: pl.DataFrame) -> set[str]:
+    own = _during(events, burst).filter(pl.col("problem") == burst.problem)
+    # A user alone proves nothing: one user has many requests, good and bad.
+    return {value for key in KEYS if key != "user_id" for value in own[key].drop_nulls()}
+
+
+def _during(events: pl.DataFrame, burst: Burst) -> pl.DataFrame:
+    return events.filter(pl.col("timestamp").is_between(burst.start, burst.end))
+
+
+def _members(bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]]) -> pl.DataFrame:
+    """The bursts' own failures, and single ones that the graph or a shared key ties to them."""
+    start, end = min(burst.start for burst in bursts), max(burst.end for burst in bursts)
+    problems = {burst.problem for burst in bursts}
+    burst_rows = pl.any_horizontal(
+        [
+            (pl.col("problem") == burst.problem)
+            & (pl.col("service_name") == burst.service)
+            & pl.col("timestamp").is_between(burst.start, burst.end)
+            for burst in bursts
+        ]
+    )
+    own = events.filter(burst_rows)
+    causes = [problem for problem, effects in reach.items() if effects & problems and problem not in problems]
+    effects = sorted({effect for problem in problems for effect in reach.get(problem, ())} - problems)
+    linked = (
+        pl.col("problem").is_in(causes) & pl.col("timestamp").is_between(start - LINKED_SLACK, end)
+    ) | (pl.col("problem").is_in(effects) & pl.col("timestamp").is_between(start, end + LINKED_SLACK))
+    # The same problem in another service, too rare there for a burst of its own.
+    linked |= pl.col("problem").is_in(sorted(problems)) & pl.col("timestamp").is_between(start, end)
+    shared = pl.lit(False)
+    for key in ("task_id", "request_id", "job_id"):
+        values = own[key].drop_nulls().unique()
+        if values.len():
+            near = pl.col("timestamp").is_between(start - LINKED_SLACK, end + LINKED_SLACK)
+            shared |= pl.col(key).is_in(values.implode()) & near
+    return events.filter(burst_rows | linked | shared).sort("timestamp", "problem", "record_id")

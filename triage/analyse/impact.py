@@ -1,0 +1,111 @@
+"""Whom it hit: tasks, requests, users, jobs and minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+import polars as pl
+
+from triage.analyse.events import problem_events
+from triage.analyse.model import (
+    Impact,
+    RouteImpact,
+    Settings,
+    TaskImpact,
+    TaskLife,
+    Window,
+)
+from triage.analyse.tasks import task_lives
+from triage.query import Session
+
+FAILED = ("failed", "timeout", "lost")
+_LISTED = 50
+
+
+def impact(
+    session: Session,
+    window: Window,
+    settings: Settings | None = None,
+    lives: Sequence[TaskLife] | None = None,
+    events: pl.DataFrame | None = None,
+) -> Impact:
+    """What went wrong in the window, or in an incident where its events are given."""
+    settings = settings or Settings()
+    lives = task_lives(session, window) if lives is None else lives
+    events = problem_events(session, window, lives) if events is None else events
+    hit = [life for life in lives if _hit(life, window)]
+    routes = _routes(session, window, settings)
+    requests, failed = sum(r.requests for r in routes), sum(r.failed for r in routes)
+    return Impact(
+        failed_tasks=sum(life.state in FAILED for life in hit),
+        failed_requests=failed,
+        slow_requests=sum(route.slow for route in routes),
+        retried_tasks=sum(life.retries > 0 for life in hit),
+        late_tasks=sum(life.late for life in hit),
+        lost_tasks=sum(life.state == "lost" for life in hit),
+        stuck_tasks=sum(life.state == "stuck" for life in hit),
+        users=_distinct(events, hit, "user_id"),
+        jobs=_distinct(events, hit, "job_id"),
+        degraded_minutes=_degraded_minutes(events),
+        by_route=tuple(route for route in routes if route.failed or route.slow)[:_LISTED],
+        by_task=_by_task(hit),
+        error_budget_used=_budget(failed, requests, settings.error_target),
+    )
+
+
+def _hit(life: TaskLife, window: Window) -> bool:
+    """Tasks that went wrong in the window: by their end, or by when they should have gone on."""
+    wrong = life.state in (*FAILED, "stuck") or life.retries > 0 or life.late
+    when = life.ended_at if life.state in ("failed", "timeout") else (life.received_at or life.sent_at)
+    if life.state == "stuck" or life.late:
+        when = life.sent_at
+    return wrong and when is not None and window.start <= when < window.end
+
+
+def _routes(session: Session, window: Window, settings: Settings) -> list[RouteImpact]:
+    rows = session.named(
+        "request_outcomes", since=window.start, until=window.end, over_ms=settings.slow_request_ms
+    )
+    return [RouteImpact(**row) for row in rows.iter_rows(named=True)]
+
+
+def _by_task(hit: Sequence[TaskLife]) -> tuple[TaskImpact, ...]:
+    names = sorted({life.task_name or "(unknown)" for life in hit})
+    rows = []
+    for name in names:
+        own = [life for life in hit if (life.task_name or "(unknown)") == name]
+        rows.append(
+            TaskImpact(
+                name,
+                len(own),
+                sum(life.state in FAILED for life in own),
+                sum(life.retries > 0 for life in own),
+                sum(life.late for life in own),
+                sum(life.state == "lost" for life in own),
+                sum(life.state == "stuck" for life in own),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (-row.failed, -row.tasks, row.task_name))[:_LISTED])
+
+
+def _distinct(events: pl.DataFrame, hit: Sequence[TaskLife], column: str) -> int:
+    # A worker's line rarely names the user: the application's line of the same task does.
+    named = {getattr(life, column) for life in hit}
+    return len((named | set(events[column])) - {None})
+
+
+def _degraded_minutes(events: pl.DataFrame) -> float:
+    """Time with failures: stretches between failures at most a minute apart, each at least its last second."""
+    times: list[datetime] = events["timestamp"].sort().to_list()
+    if not times:
+        return 0.0
+    steps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    return round((1 + sum(step if step <= 60 else 1 for step in steps)) / 60, 2)
+
+
+def _budget(failed: int, requests: int, target: float | None) -> float | None:
+    if target is None or not requests or target >= 1:
+        return None
+    return round(failed / (requests * (1 - target)), 3)

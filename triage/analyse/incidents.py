@@ -1,0 +1,107 @@
+"""Incidents of a window: abnormal stretches of problems, grouped, with the suspected cause, the chain and the impact.
+
+A single error is a finding and no incident, and what goes wrong all the time is neither (see `bursts`). Events go
+through four steps: failures (each counted once) → bursts (per problem and service) → groups (across services) → cause,
+chain and impact of each group.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from hashlib import blake2b
+
+from triage.analyse import causes
+from triage.analyse.bursts import Burst, bursts, end_after_s
+from triage.analyse.events import failures, problem_events
+from triage.analyse.grouping import Group, groups, reachable
+from triage.analyse.impact import impact
+from triage.analyse.model import Incident, Settings, TaskLife, Window
+from triage.analyse.tasks import task_lives
+from triage.query import Session
+
+_EVIDENCE = 20
+_ANSWERED = timedelta(seconds=1)  # requests that failed are answered a moment after the problem was logged
+
+
+def incidents(
+    session: Session,
+    window: Window,
+    leads_to: Mapping[str, Sequence[str]] | None = None,
+    settings: Settings | None = None,
+    lives: Sequence[TaskLife] | None = None,
+) -> tuple[Incident, ...]:
+    """The incidents of the window in order of start. `leads_to` is the pattern library's graph of problems."""
+    settings = settings or Settings()
+    bounded = data_window(session, window)
+    if bounded is None:
+        return ()
+    lives = task_lives(session, window) if lives is None else lives
+    events = failures(problem_events(session, window, lives))
+    activity = session.named("activity", since=window.start, until=window.end)
+    found = bursts(events, bounded, activity, settings)
+    reach = reachable(leads_to or {})
+    return tuple(_incident(session, group, bounded, reach, settings, lives) for group in groups(found, events, reach))
+
+
+def data_window(session: Session, window: Window) -> Window | None:
+    """The part of the window that has records at all; None where there are none."""
+    row = session.named("bounds", since=window.start, until=window.end).row(0, named=True)
+    if not row["records"]:
+        return None
+    start = max(window.start, row["first_seen"])
+    return Window(start, min(window.end, row["last_seen"] + timedelta(microseconds=1)))
+
+
+def _incident(
+    session: Session,
+    group: Group,
+    window: Window,
+    reach: Mapping[str, frozenset[str]],
+    settings: Settings,
+    lives: Sequence[TaskLife],
+) -> Incident:
+    onsets = causes.onsets(group)
+    cause = causes.suspect(onsets, reach)
+    counts = Counter({onset.problem: onset.count for onset in onsets})
+    start, end = group.start, group.end
+    of_incident = Window(start, end + _ANSWERED)
+    return Incident(
+        id=_ident(group),
+        start=start,
+        end=end,
+        open=_is_open(group, window),
+        problems=tuple(onset.problem for onset in onsets),
+        services=tuple(sorted(set().union(*(onset.services for onset in onsets)))),
+        counts=dict(counts),
+        suspected_cause=cause,
+        chain=causes.chain(onsets, cause, reach),
+        impact=impact(session, of_incident, settings, lives, group.events),
+        why=_why(group.bursts),
+        record_ids=tuple(group.events["record_id"].unique(maintain_order=True)[:_EVIDENCE]),
+    )
+
+
+def _is_open(group: Group, window: Window) -> bool:
+    """Whether it had not been silent long enough to be over when the records end."""
+    silent = (window.end - group.end).total_seconds()
+    return any(silent <= end_after_s(burst) and burst.end >= group.end - timedelta(seconds=60) for burst in group.bursts)
+
+
+def _why(members: Sequence[Burst]) -> str:
+    main = max(members, key=lambda burst: (burst.failures, burst.problem))
+    span = max(main.span_s, 1.0)
+    rate = main.failures / span * 3600
+    usual = "next to none" if main.usual_per_hour < 1 else f"about {main.usual_per_hour:.0f} an hour"
+    return f"{main.failures} of {main.problem} within {span:.0f} s ({rate:.0f} an hour); usual is {usual}."
+
+
+def _ident(group: Group) -> str:
+    """Stable over windows and collections: by when it began and with what."""
+    first: str = group.events.sort("timestamp", "problem")["problem"][0]
+    text = f"{group.start.isoformat()} {first}"
+    digest = blake2b(text.encode(), digest_size=3).hexdigest()
+    return f"{group.start:%Y%m%d-%H%M%S}-{digest}"
+
+

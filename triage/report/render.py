@@ -1,0 +1,183 @@
+"""A report as a page, as the JSON of the contract, or as a post-mortem. Renders what the model computed, no more.
+
+The page is one file: style, script, chart library and events are inside, a Content-Security-Policy names them by
+hash and forbids everything else, the network above all.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from datetime import timedelta
+from functools import cache, partial
+from typing import Any
+
+import jinja2
+import vl_convert
+from markupsafe import Markup
+
+from triage._data import data_dir
+from triage.analyse.model import Step
+from triage.report import charts, events, formats, prose, runbooks
+from triage.report.contract import summary
+from triage.report.parts import Report
+from triage.report.texts import Texts
+from triage.visible import visible
+
+__all__ = ["html", "markdown", "summary", "vega_library"]
+
+_TONES = {"critical": "error", "error": "error", "warning": "warning"}
+_CJK_LOCALE = {
+    "dateTime": "%Y-%m-%d %X",
+    "date": "%Y-%m-%d",
+    "time": "%H:%M:%S",
+    "periods": ["上午", "下午"],
+    "days": ["星期日", "星期一", "星期二", "星期三", "星期四", "星期五", "星期六"],
+    "shortDays": ["周日", "周一", "周二", "周三", "周四", "周五", "周六"],
+    "months": [f"{n}月" for n in range(1, 13)],
+    "shortMonths": [f"{n}月" for n in range(1, 13)],
+}
+
+
+def html(report: Report) -> str:
+    """The whole page."""
+    texts = Texts(report.lang, report.known)
+    style, script = _asset("style.css"), f"(() => {{{_asset('script.js')}{_asset('events.js')}}})();"
+    library = vega_library()
+    environment = _environment(report, texts)
+    return environment.get_template("incident/report.html.j2").render(
+        report=report,
+        csp=_policy(style, [script, library]),
+        style=Markup(style),
+        script=Markup(script),
+        vega_code=_packed(library) if report.drawn else "",
+        event_data=_packed(events.columns_json(report.events)) if report.events.total else "",
+        page_data=Markup(formats.script_json(_page_data(report, texts))),
+        paragraphs=prose.paragraphs(report, texts),
+        figures=prose.figures(report),
+        contents=prose.contents(report, texts),
+        severities=[s for s in ("error", "warning") if any(_TONES.get(lane.severity) == s for lane in report.lanes)],
+        step=prose.step(report.axis.step_s, texts),
+        glossary=prose.glossary(report, texts),
+        known={name: problem.title for name, problem in report.known.items()},
+        r_is_warning=lambda record: record.severity_number < 17,
+    )
+
+
+def markdown(report: Report) -> str:
+    """A post-mortem with what the logs know filled in, and empty boxes for what only people know."""
+    texts = Texts(report.lang, report.known)
+    environment = _environment(report, texts, escape=False)
+    return environment.get_template("incident/postmortem.md.j2").render(
+        report=report,
+        paragraphs=[p.striptags() for p in prose.paragraphs(report, texts)],
+        commands=runbooks.commands,
+        runbook_list=prose.runbook_list,
+    )
+
+
+@cache
+def vega_library() -> str:
+    """Vega, Vega-Lite, the embedder and its expression interpreter in one script, as vl-convert ships them."""
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"(() => {{{bundle}\n}})();"  # its short top-level names would collide with the page's
+
+
+@cache
+def _asset(name: str) -> str:
+    return (data_dir("reports") / "incident" / name).read_text(encoding="utf-8")
+
+
+def _packed(text: str) -> str:
+    """gzip in base64: the chart library shrinks from 0.9 to 0.4 MB, events to about a sixth."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def _policy(style: str, scripts: list[str]) -> str:
+    def digest(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; script-src {' '.join(digest(s) for s in scripts)}; style-src {digest(style)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _page_data(report: Report, texts: Texts) -> dict[str, Any]:
+    return {
+        "text": dict(texts.section("script")),
+        "axis": {
+            "start": int(report.axis.start.timestamp() * 1000),
+            "step_s": report.axis.step_s,
+            "steps": report.axis.steps,
+        },
+        "many_days": report.many_days,
+        "columns": [texts.t(f"column.{name}") for name in ("time", "service", "severity", "problem", "message")],
+        "charts": charts.specs(report, texts),
+        "lanes": [
+            {
+                "title": texts.title(lane.problem),
+                "problem": lane.problem,
+                "service": lane.service,
+                "example": formats.shorten(lane.example, 160),
+            }
+            for lane in report.lanes[: charts.LANES]
+        ],
+        "bands": [f"{prose.incident_name(report, i, texts)} {prose.headline(i, texts)}" for i in report.incidents],
+        "marks": [{"service": m.service, "detail": m.detail} for m in report.marks],
+        "series": {
+            s.name: {"unit": s.unit, "names": [str(texts.t(f"series.{name}")) for name in s.names]}
+            for s in report.series
+        },
+        "labels": charts.LABELS,
+        "time_locale": _CJK_LOCALE if report.lang == "zh" else None,
+    }
+
+
+def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(data_dir("reports")),
+        autoescape=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(t=texts.t, n=texts.n, markdown_cell=prose.markdown_cell)
+    lead = {(i.id, k): prose.leads_on(i, k) for i in report.incidents for k in range(len(i.chain))}
+    severity = {lane.problem: lane.severity for lane in report.lanes}
+    short = charts.short_names(list(report.totals.by_service))
+    environment.filters.update(
+        iso=formats.iso,
+        clock=partial(formats.clock, many_days=report.many_days),
+        number=formats.number,
+        ms=formats.ms,
+        quantity=formats.quantity,
+        seconds=formats.seconds,
+        shorten=formats.shorten,
+        visible=visible,
+        slug=formats.slug,
+        pairs=formats.pairs,
+        spark=partial(formats.spark, axis=report.axis),
+        command=formats.command,
+        inlined=formats.inlined,
+        title=texts.title,
+        short=lambda service: short.get(service, service),
+        duration=texts.duration,
+        span=lambda value: texts.duration(timedelta(seconds=value)),
+        claims=partial(prose.claims, texts=texts),
+        alert_name=partial(prose.alert_name, texts=texts),
+        tone_of=lambda name: _TONES.get(name, "info"),
+        tone=lambda step: _step_tone(step, severity),
+        leads_on=lambda incident, k: lead[incident.id, k],
+        headline=partial(prose.headline, texts=texts),
+        incident_name=lambda incident: prose.incident_name(report, incident, texts),
+        impact=partial(prose.impact, texts=texts),
+        skew=partial(prose.skew, texts=texts),
+        runbook_html=lambda book: runbooks.with_copy_buttons(book.html, texts.t("page.copy")),
+    )
+    return environment
+
+
+def _step_tone(step: Step, severity: dict[str, str]) -> str:
+    return _TONES.get(severity.get(step.problem, "error"), "info")
