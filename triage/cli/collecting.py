@@ -1,0 +1,320 @@
+"""Commands that fill the lake: collect, ingest, demo; and watch, which only shows."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from triage import settings, when
+from triage.cli.app import (
+    LakeOption,
+    PatternsOption,
+    PrefixOption,
+    QuietOption,
+    Run,
+    SinceOption,
+    SourceOption,
+    TzOption,
+    UntilOption,
+    VerboseOption,
+    app,
+    known_source,
+    paths,
+    start,
+)
+from triage.console import counted
+from triage.errors import TriageError, UsageError
+
+if TYPE_CHECKING:
+    from triage.pipeline import Progress, Stages
+    from triage.schema import Batch
+
+RedactOption = Annotated[
+    bool, typer.Option("--redact/--no-redact", help="Replace secrets before anything is stored (on by default).")
+]
+FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="What stdout gets at the end.")]
+
+
+def stages(run: Run, key: bytes | None, source: str | None = None) -> Stages:
+    """How lines become records, from the settings."""
+    from triage.classify.redact import PERSONAL_KINDS
+    from triage.parse import ParseOptions
+    from triage.pipeline import Stages
+
+    if run.settings.tz:
+        when.zone(run.settings.tz)
+    personal = run.settings.personal
+    for kind in personal or ():
+        if kind not in PERSONAL_KINDS:
+            hint = settings.nearest(kind, PERSONAL_KINDS)
+            raise UsageError(f"unknown kind of personal data: {kind}", settings.FILE, hint)
+    return Stages(
+        run.library(),
+        ParseOptions(source=known_source(source), tz=run.settings.tz, prefix=run.settings.prefix),
+        key if run.settings.redact else None,
+        PERSONAL_KINDS if personal is None else frozenset(personal),
+    )
+
+
+def store(run: Run, batches: Callable[[Callable[[str], int | None]], Iterable[Batch]], source: str | None) -> Progress:
+    """One run into the lake, with a status line; `batches` is given the lookup of cursors."""
+    from triage import pipeline
+
+    lake = run.lake
+    lake.create()
+    ready = batches(lake.version_of)
+    how = stages(run, lake.key() if run.settings.redact else None, source)
+    progress, began = pipeline.Progress(), time.monotonic()
+    with run.console.status(lambda: _line(progress, began)):
+        try:
+            pipeline.run(ready, lake, how, progress=progress, said=run.console.say)
+        finally:
+            for name, reason in how.library.disabled.items():
+                run.console.warn(f"pattern {name} was switched off for this run: {reason}")
+    return progress
+
+
+def _line(progress: Progress, began: float) -> str:
+    seconds = max(time.monotonic() - began, 0.001)
+    rate = progress.bytes / 1e6 / seconds
+    stored = f", last commit {progress.committed_at:%H:%M:%S}" if progress.committed_at else ""
+    return (
+        f"{progress.lines:,} lines, {progress.records:,} records, {sum(progress.problems.values()):,} with a problem, "
+        f"{rate:.1f} MB/s, {int(seconds)} s{stored}"
+    )
+
+
+def tell(run: Run, progress: Progress, form: str) -> None:
+    """What a run did, at its end."""
+    if form == "json":
+        run.console.json(
+            {
+                "lake": run.settings.lake, "lines": progress.lines, "records": progress.records,
+                "origins": len(progress.origins), "undecodable": progress.undecodable, "gaps": progress.gaps,
+                "problems": dict(sorted(progress.problems.items())),
+            }
+        )
+        return
+    if form != "text":
+        raise UsageError(f"unknown format: {form}", hint="text or json")
+    if not progress.records:
+        run.console.say(f"nothing new for {run.settings.lake}")
+        return
+    origins = len(progress.origins)
+    run.console.say(
+        f"{progress.lines:,} lines from {origins} {'source' if origins == 1 else 'sources'}: "
+        f"{progress.records:,} records into {run.settings.lake}"
+    )
+    if progress.problems:
+        run.console.say(f"problems: {counted(progress.problems.most_common(8))}")
+    if progress.undecodable:
+        run.console.say(f"{progress.undecodable:,} lines were not valid in their encoding; the wrong bytes are marked �")
+
+
+@app.command(rich_help_panel="Fill the lake")
+def ingest(
+    path: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files, folders, globs; - for standard input.")],
+    service: Annotated[str | None, typer.Option("--service", metavar="S", help="Name of the service.")] = None,
+    source: SourceOption = None,
+    tz: TzOption = None,
+    prefix: PrefixOption = None,
+    patterns: PatternsOption = None,
+    redact: RedactOption = True,
+    form: FormatOption = "text",
+    lake: LakeOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Logs from files into the lake.
+
+    Plain logs, `docker logs -t`, the engine's json-file, `docker compose logs`, Kubernetes, journald and syslog
+    exports, .gz .zst .bz2 .xz: all recognised by themselves. What is in the lake already is not stored again.
+
+        triage ingest ./logs
+
+        docker compose logs -t | triage ingest - --service myapp
+    """
+    from triage.collect.files import open_paths
+
+    run = start(lake, quiet, verbose, tz=tz, prefix=prefix, patterns=paths(patterns), **_redaction(redact))
+    family = known_source(source)
+    progress = store(run, lambda known: open_paths(path, known, service=service, source=family), family)
+    tell(run, progress, form)
+
+
+@app.command(rich_help_panel="Fill the lake")
+def collect(
+    container: Annotated[
+        list[str] | None, typer.Argument(metavar="[CONTAINER]…", help="Names, services, id prefixes, patterns; none: all.")
+    ] = None,
+    project: Annotated[str | None, typer.Option("--project", metavar="P", help="Compose project.")] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="K[=V]", help="Containers with it.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    delay: Annotated[str, typer.Option("--delay", metavar="D", help="With --follow: commit at least this often.")] = "5s",
+    tz: TzOption = None,
+    prefix: PrefixOption = None,
+    patterns: PatternsOption = None,
+    redact: RedactOption = True,
+    form: FormatOption = "text",
+    lake: LakeOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Logs of running and stopped containers into the lake, each line once.
+
+    A further run adds only what is new. The engine is found as the docker command finds it: DOCKER_HOST, context,
+    ssh, TLS, else Podman's socket; only reading requests are made.
+
+        triage collect --project myapp
+
+        triage collect --follow 'myapp-*'
+    """
+    from triage.cli import stop_on_sigterm
+    from triage.collect import docker
+
+    run = start(lake, quiet, verbose, tz=tz, prefix=prefix, patterns=paths(patterns), **_redaction(redact))
+    first = when.moment(since) if since else None
+    last = when.moment(until) if until else None
+    if first and last and last <= first:
+        raise UsageError("the window is empty: --until is not after --since", hint="swap them, or leave one out")
+    if follow and last:
+        raise UsageError("--follow goes on until interrupted, so --until cannot be kept", hint="leave one out")
+    stop_on_sigterm()
+    engine = docker.connect()
+    names, labels = container or [], label or []
+    if follow:
+        _follow(run, engine, names, project, labels, docker.nanoseconds(first), when.span(delay).total_seconds(), form)
+        return
+    chosen = engine.find(names, project, labels)
+    if not chosen:
+        run.console.say("the engine has no such container")
+    failed: list[TriageError] = []
+
+    def read(known: Callable[[str], int | None]) -> Iterable[Batch]:
+        for one in chosen:
+            try:
+                yield from docker.read(one, known, first, last)
+            except TriageError as error:  # the others can still be read
+                failed.append(error)
+                run.console.error(error)
+
+    progress = store(run, read, None)
+    tell(run, progress, form)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+def _follow(
+    run: Run, engine: object, names: list[str], project: str | None, labels: list[str], since: int | None,
+    delay_s: float, form: str,
+) -> None:  # fmt: skip
+    from triage import pipeline
+    from triage.collect.docker import Engine
+    from triage.collect.follow import follow
+
+    assert isinstance(engine, Engine)
+    if names or project:
+        engine.find(names, project, labels)  # a name that matches nothing is a mistake, said at once
+    lake = run.lake
+    lake.create()
+    how = stages(run, lake.key() if run.settings.redact else None)
+    progress, began = pipeline.Progress(), time.monotonic()
+    follower = follow(
+        engine, lake.version_of, names=names, project=project, labels=labels, since=since, delay_s=delay_s
+    )
+
+    def line() -> str:
+        rows = follower.status()
+        lag = max((row.lag_s for row in rows), default=0.0)
+        running = sum(row.running for row in rows)
+        return f"following {running} containers, {lag:.0f} s behind: {_line(progress, began)}"
+
+    run.console.say("following; Ctrl-C ends it and stores what is gathered")
+    ended = False
+    try:
+        with run.console.status(line):
+            pipeline.run(follower, lake, how, progress=progress, said=run.console.say, delay_s=delay_s)
+        ended = True
+    except KeyboardInterrupt:
+        ended = True  # the way to end it
+    finally:
+        follower.close()
+        if ended:
+            tell(run, progress, form)
+
+
+def _redaction(redact: bool) -> dict[str, object]:
+    return {} if redact else {"redact": False}
+
+
+@app.command(rich_help_panel="Start here")
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to leave lake and report.")] = Path(
+        "triage-demo"
+    ),
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """A recorded incident: sample logs → lake → report, and where it is."""
+    from triage._data import data_dir
+    from triage.cli.reading import written
+    from triage.collect.files import open_paths
+
+    run = start(str(out / "lake"), quiet, verbose)
+    samples = data_dir("sample_logs") / "jointo"
+    progress = store(run, lambda known: open_paths([samples], known), None)
+    tell(run, progress, "text")
+    page, summary = out / "report.html", out / "summary.json"
+    written(run, None, None, page, summary, None)
+    run.console.say("open the report in a browser, or ask more:")
+    run.console.say(f"  triage --lake {out / 'lake'} incidents")
+    run.console.say(f"  triage --lake {out / 'lake'} sql --name top_error_groups")
+    run.console.write(str(page))
+
+
+@app.command(rich_help_panel="Look")
+def watch(
+    container: Annotated[list[str] | None, typer.Argument(metavar="[CONTAINER]…", help="As for collect.")] = None,
+    project: Annotated[str | None, typer.Option("--project", metavar="P", help="Compose project.")] = None,
+    since: SinceOption = None,
+    problems: Annotated[bool, typer.Option("--problems", help="Only records with a problem.")] = False,
+    patterns: PatternsOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Live records, classified and coloured; nothing is stored."""
+    from triage import pipeline
+    from triage.cli import stop_on_sigterm
+    from triage.collect import docker
+    from triage.collect.follow import follow
+
+    run = start(None, quiet, verbose, patterns=paths(patterns))
+    first = when.moment(since) if since else when.moment("now")
+    stop_on_sigterm()
+    engine = docker.connect()
+    if container or project:
+        engine.find(container or [], project, [])
+    stop = threading.Event()
+    how = stages(run, os.urandom(32))
+    batches = follow(
+        engine, lambda name: None, names=container or [], project=project, since=docker.nanoseconds(first), stop=stop,
+        delay_s=2.0,
+    )  # fmt: skip
+    run.console.say("watching; Ctrl-C ends it")
+    try:
+        for batch, records, _ in pipeline.completed(batches, how):
+            for note in batch.notes:
+                run.console.say(note)
+            for row in () if records is None else records.iter_rows(named=True):
+                if row["problem"] or not problems:
+                    run.console.record(row)
+    finally:
+        batches.close()

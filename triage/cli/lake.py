@@ -1,0 +1,154 @@
+"""triage lake …: what is in it, and looking after it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triage import when
+from triage.cli.app import (
+    LakeOption,
+    PatternsOption,
+    QuietOption,
+    SinceOption,
+    UntilOption,
+    VerboseOption,
+    app,
+    paths,
+    start,
+)
+from triage.errors import UsageError
+
+lake_app = typer.Typer(no_args_is_help=True, help="What is in the lake, and looking after it.")
+app.add_typer(lake_app, name="lake", rich_help_panel="Keep")
+FormatOption = Annotated[str, typer.Option("--format", metavar="table|json")]
+
+
+@lake_app.command()
+def info(
+    form: FormatOption = "table",
+    lake: LakeOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Days, sources, last records, and what could not be collected."""
+    from dataclasses import asdict
+
+    from triage.lake import maintenance
+
+    run = start(lake, quiet, verbose)
+    with run.session() as session:
+        origins = session.named("collection")
+    store = run.lake
+    days, notes = maintenance.partitions(store), store.notes()
+    gaps = notes.filter(notes["kind"] == "gap")
+    if form == "json":
+        run.console.json(
+            {
+                "lake": run.settings.lake, "version": store.table.version(), "days": [asdict(day) for day in days],
+                "origins": origins.to_dicts(), "notes": notes.to_dicts(),
+            }
+        )
+        return
+    if form != "table":
+        raise UsageError(f"unknown format: {form}", hint="table or json")
+    records, size = sum(day.records for day in days), sum(day.bytes for day in days)
+    run.console.say(f"{run.settings.lake}: {records:,} records in {size / 1e6:.1f} MB, {len(days)} days")
+    cells = [[str(day.date), str(day.files), f"{day.bytes / 1e6:.2f}", f"{day.records:,}"] for day in days]
+    run.console.rows(["day", "files", "MB", "records"], cells, [False, True, True, True])
+    run.console.frame(origins.drop("longest_silence_s"))
+    for row in gaps.iter_rows(named=True):
+        run.console.say(f"gap in {row['service_name']}: {row['message']}")
+
+
+@lake_app.command()
+def compact(lake: LakeOption = None, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+    """Join small files; safe beside readers and collectors."""
+    from triage.lake import maintenance
+
+    run = start(lake, quiet, verbose)
+    run.lake.require()
+    store = run.lake
+    removed, added = maintenance.compact(store)
+    deleted = maintenance.vacuum(store)
+    run.console.say(f"{removed} files became {added}; {deleted} old files deleted")
+
+
+@lake_app.command()
+def retain(
+    keep: Annotated[str | None, typer.Option("--keep", metavar="T", help="Forget days older than: 30d.")] = None,
+    keep_size: Annotated[
+        str | None, typer.Option("--keep-size", metavar="SIZE", help="Forget the oldest days beyond: 20GB.")
+    ] = None,
+    lake: LakeOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Forget old days, whole; their lines are not collected again."""
+    from triage.lake import maintenance
+
+    run = start(lake, quiet, verbose)
+    if keep is None and keep_size is None:
+        raise UsageError("nothing to do", hint="give --keep 30d, --keep-size 20GB, or both")
+    run.lake.require()
+    gone = maintenance.retain(
+        run.lake, when.span(keep) if keep else None, when.size(keep_size) if keep_size else None,
+        datetime.now(UTC).date(),
+    )  # fmt: skip
+    records = sum(day.records for day in gone)
+    run.console.say(f"forgot {len(gone)} days, {records:,} records")
+
+
+@lake_app.command()
+def reclassify(
+    patterns: PatternsOption = None,
+    lake: LakeOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run today's patterns over the stored records; each day is replaced in one step."""
+    from triage import pipeline
+    from triage.lake import maintenance
+
+    run = start(lake, quiet, verbose, patterns=paths(patterns))
+    run.lake.require()
+    apply = pipeline.reclassified(run.library())
+    count = maintenance.reclassify(
+        run.lake, apply, lambda day: run.console.say(f"{day.date}: {day.records:,} records")
+    )
+    run.console.say(f"{count:,} records reclassified")
+
+
+@lake_app.command()
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="A .parquet, .csv or .jsonl file.")],
+    since: SinceOption = None,
+    until: UntilOption = None,
+    lake: LakeOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Records of a window as one file for another program."""
+    run = start(lake, quiet, verbose)
+    writers = {".parquet": "write_parquet", ".csv": "write_csv", ".jsonl": "write_ndjson"}
+    if out.suffix not in writers:
+        raise UsageError(f"unknown kind of file: {out.name}", hint="its name must end in .parquet, .csv or .jsonl")
+    with run.session() as session:
+        window = run.window(session, since, until)
+        frame = session.sql(
+            'SELECT * FROM logs WHERE "timestamp" >= $since AND "timestamp" < $until ORDER BY "timestamp", record_id',
+            {"since": window.start, "until": window.end},
+        )
+    if out.suffix == ".csv":
+        nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+        frame = frame.drop(nested)
+        run.console.say(f"CSV has no lists, so without: {', '.join(nested)}")
+    try:
+        getattr(frame, writers[out.suffix])(out)
+        out.chmod(0o600)
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror or error}", str(out), "give another place") from error
+    run.console.say(f"wrote {frame.height:,} records to {out}")

@@ -1,0 +1,326 @@
+"""One run of collect → parse → classify → lake: the only module that knows the order.
+
+A collector reads ahead and the lake writes behind, in a thread each, while the batch between them is parsed and
+classified: both cores stay busy, and no more than a few batches are in memory.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import polars as pl
+
+from triage.classify.library import Library
+from triage.classify.redact import PERSONAL_KINDS, redact
+from triage.classify.template import with_template
+from triage.errors import TriageError
+from triage.lake.table import Lake
+from triage.parse import ParseOptions, open_from, parse
+from triage.schema import LINES, LOGS, Batch, Resource
+
+COMMIT_ROWS = 400_000
+COMMIT_BYTES = 128 << 20
+COMMIT_DELAY_S = 5.0
+_AHEAD = 2  # batches read before they are needed
+
+CursorsAfter = Callable[[int], Mapping[str, int]]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run has done so far; read by status lines while the run goes on."""
+
+    lines: int = 0
+    records: int = 0
+    bytes: int = 0
+    undecodable: int = 0
+    gaps: int = 0
+    commits: int = 0
+    origins: set[str] = field(default_factory=set)
+    problems: Counter[str] = field(default_factory=Counter)
+    committed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How lines become records: the settings of a run."""
+
+    library: Library
+    options: ParseOptions = field(default_factory=ParseOptions)
+    key: bytes | None = None  # None: no redaction
+    personal: frozenset[str] = PERSONAL_KINDS
+
+    def clean(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """The lines without secrets."""
+        if self.key is None:
+            return lines
+        return lines.with_columns(redact(lines["text"], self.key, self.personal).alias("text"))
+
+    def named(self, records: pl.DataFrame) -> pl.DataFrame:
+        """The records with problem, pattern, extracted fields, template and fingerprint."""
+        return with_template(self.library.classify(records))
+
+    def records(self, lines: pl.DataFrame, resource: Resource) -> pl.DataFrame:
+        """All of it at once, for callers that store nothing."""
+        return self.named(parse(self.clean(lines), resource, self.options))
+
+
+@dataclass(slots=True)
+class _Carry:
+    """Lines at an origin's end whose record may still grow, and the cursors of the batches they came in."""
+
+    lines: pl.DataFrame
+    segments: list[tuple[int, int, CursorsAfter]]  # lines left of a batch, lines before them in it, its cursors
+
+
+def as_lake(records: pl.DataFrame, origin: str) -> pl.DataFrame:
+    """The records in the lake's columns, with their origin and id."""
+    short = blake2b(origin.encode(), digest_size=6).hexdigest()
+    return records.with_columns(
+        pl.lit(origin).alias("origin"),
+        pl.col("timestamp").dt.date().alias("date"),
+        pl.concat_str([pl.lit(short), "position", "seq"], separator="-").alias("record_id"),
+    ).select(
+        (pl.col(name) if name in (*records.columns, "origin", "date", "record_id") else pl.lit(None).alias(name)).cast(
+            kind
+        )
+        for name, kind in LOGS.items()
+    )
+
+
+def run(
+    batches: Iterable[Batch],
+    lake: Lake,
+    stages: Stages,
+    *,
+    progress: Progress | None = None,
+    said: Callable[[str], None] = lambda note: None,
+    shown: Callable[[pl.DataFrame], None] | None = None,
+    delay_s: float = COMMIT_DELAY_S,
+) -> Progress:
+    """Store every record of the batches; `said` hears notes, `shown` sees the records once they are stored."""
+    progress = progress or Progress()
+    with _Committer(lake, progress, delay_s, shown) as committer:
+        for batch, named, cursors in completed(_ahead(batches, committer.tick), stages):
+            for note in batch.notes:
+                said(note)
+            _note(batch, committer, progress)
+            progress.origins.update([batch.origin] if batch.lines.height else [])
+            progress.lines += batch.lines.height
+            if named is None:
+                continue
+            progress.bytes += int(named["body"].str.len_bytes().sum()) + named.height
+            progress.records += named.height
+            progress.problems.update(dict(named["problem"].drop_nulls().value_counts().iter_rows()))
+            committer.add(as_lake(named, batch.origin), cursors)
+    return progress
+
+
+def completed(
+    batches: Iterable[Batch], stages: Stages
+) -> Iterator[tuple[Batch, pl.DataFrame | None, Mapping[str, int]]]:
+    """Each batch with the named records that it completed (None: none) and the cursors behind them."""
+    carried: dict[str, _Carry] = {}
+    for batch in batches:
+        records, cursors = _complete(batch, carried, stages)
+        yield batch, None if records is None else stages.named(records), cursors
+
+
+def _complete(
+    batch: Batch, carried: dict[str, _Carry], stages: Stages
+) -> tuple[pl.DataFrame | None, Mapping[str, int]]:
+    """The records of an origin that are complete now, and the cursors behind them; the open rest is carried on."""
+    carry = carried.pop(batch.origin, None)
+    lines, segments = batch.lines, list[tuple[int, int, CursorsAfter]]()
+    if carry is not None:
+        lines, segments = pl.concat([carry.lines, lines]), carry.segments
+    if batch.lines.height:
+        segments.append((batch.lines.height, 0, batch.cursors_after))
+    if not lines.height:
+        return None, {}
+    lines = stages.clean(lines)
+    records = parse(lines, batch.resource, stages.options)
+    done = lines.height if batch.final else open_from(records, lines)
+    if done < lines.height:
+        records = records.filter(pl.col("last_line") < done)
+        carried[batch.origin] = _Carry(lines.slice(done), _left(segments, done))
+    return (records, _cursors(segments, done)) if done else (None, {})
+
+
+def _left(segments: list[tuple[int, int, CursorsAfter]], done: int) -> list[tuple[int, int, CursorsAfter]]:
+    left = []
+    for count, before, cursors in segments:
+        taken = min(done, count)
+        done -= taken
+        if taken < count:
+            left.append((count - taken, before + taken, cursors))
+    return left
+
+
+def _cursors(segments: list[tuple[int, int, CursorsAfter]], done: int) -> Mapping[str, int]:
+    for count, before, cursors in segments:
+        if done <= count:
+            return cursors(before + done)
+        done -= count
+    raise AssertionError("more lines were stored than collected")
+
+
+def _note(batch: Batch, committer: _Committer, progress: Progress) -> None:
+    row = {"timestamp": datetime.now(UTC), "origin": batch.origin, "service_name": batch.resource.service_name}
+    progress.undecodable += batch.undecodable
+    progress.gaps += len(batch.gaps)
+    for gap in batch.gaps:
+        committer.note({**row, "kind": "gap", "start": gap.start, "end": gap.end, "message": gap.reason})
+    if batch.undecodable:
+        message = f"{batch.undecodable:,} lines were not valid in their encoding; the wrong bytes were replaced"
+        committer.note({**row, "kind": "undecodable", "lines": batch.undecodable, "message": message})
+    for note in batch.notes:
+        if not batch.gaps:
+            committer.note({**row, "kind": "note", "message": note})
+
+
+class _Committer:
+    """Gathers records of several batches and stores them together, behind the run, at a bounded delay."""
+
+    def __init__(
+        self, lake: Lake, progress: Progress, delay_s: float, shown: Callable[[pl.DataFrame], None] | None
+    ) -> None:
+        self._lake, self._progress, self._delay, self._shown = lake, progress, delay_s, shown
+        self._frames: list[pl.DataFrame] = []
+        self._cursors: dict[str, int] = {}
+        self._notes: list[Mapping[str, Any]] = []
+        self._rows = self._bytes = 0
+        self._since = time.monotonic()
+        self._writer = ThreadPoolExecutor(1, "triage-lake")
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> _Committer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            # After a failure or Ctrl-C what is gathered is complete too: cursors stand behind whole records.
+            self.flush()
+            self._wait()
+        except TriageError:
+            if kind is None:
+                raise  # else the first failure is the one to tell
+        finally:
+            self._writer.shutdown(wait=True)
+
+    def add(self, records: pl.DataFrame, cursors: Mapping[str, int]) -> None:
+        if not self._frames and not self._cursors:
+            self._since = time.monotonic()
+        self._frames.append(records)
+        self._cursors |= cursors
+        self._rows += records.height
+        self._bytes += int(records["body"].str.len_bytes().sum())
+        self.tick()
+
+    def note(self, row: Mapping[str, Any]) -> None:
+        self._notes.append(row)
+
+    def tick(self) -> None:
+        """Store what is gathered if it is much or has waited long."""
+        if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES or (self._cursors and time.monotonic() - self._since >= self._delay):
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over to the writer; waits for the commit before, so no more than two are in memory."""
+        self._wait()
+        if not self._cursors and not self._notes:
+            return
+        frames, cursors, notes = self._frames, self._cursors, self._notes
+        self._frames, self._cursors, self._notes, self._rows, self._bytes = [], {}, [], 0, 0
+        self._since = time.monotonic()
+        self._writing = self._writer.submit(self._store, frames, cursors, notes)
+
+    def _wait(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def _store(self, frames: list[pl.DataFrame], cursors: dict[str, int], notes: list[Mapping[str, Any]]) -> None:
+        if cursors:
+            records = pl.concat(frames)
+            self._lake.append(records, cursors)
+            self._progress.commits += 1
+            self._progress.committed_at = datetime.now(UTC)
+            if self._shown is not None:
+                self._shown(records)
+        self._lake.note(notes)
+
+
+def _ahead(batches: Iterable[Batch], tick: Callable[[], None]) -> Iterator[Batch]:
+    """The batches, read in a thread of their own; `tick` is called while there is nothing to do."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+    ended = threading.Event()
+
+    def read() -> None:
+        last: BaseException | None = None
+        try:
+            for batch in batches:
+                if not _put(ready, batch, ended):
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised again where the batches are used
+            last = error
+        _put(ready, last, ended)
+
+    reader = threading.Thread(target=read, name="triage-collect", daemon=True)
+    reader.start()
+    try:
+        while True:
+            try:
+                item = ready.get(timeout=0.2)
+            except queue.Empty:
+                tick()
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        ended.set()
+
+
+def _put(ready: queue.Queue[Any], item: object, ended: threading.Event) -> bool:
+    while not ended.is_set():
+        try:
+            ready.put(item, timeout=0.2)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
+def reclassified(library: Library) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What `lake reclassify` does to stored records: parsed columns stay, what patterns gave is made anew."""
+
+    def apply(records: pl.DataFrame) -> pl.DataFrame:
+        bare = records.with_columns(
+            pl.lit(None, LOGS[name]).alias(name) for name in ("problem", "problems", "pattern")
+        )
+        return with_template(library.classify(bare))
+
+    return apply
+
+
+def lines_of(texts: Iterable[str]) -> pl.DataFrame:
+    """Texts as lines without a place, for `explain` and samples."""
+    text = pl.Series("text", list(texts), dtype=pl.String)
+    empty = pl.DataFrame(schema=LINES).clear(n=len(text)).drop("text", "position", "seq")
+    place = pl.DataFrame({"position": pl.int_range(len(text), eager=True)}).with_columns(seq=pl.lit(0, pl.Int32))
+    return pl.concat([text.to_frame(), place, empty], how="horizontal").select(
+        pl.col(name).cast(kind) for name, kind in LINES.items()
+    )
+
