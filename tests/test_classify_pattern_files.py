@@ -1,0 +1,106 @@
+"""Every mistake in a pattern file is answered with file, line, key and fix; one fixture a mistake.
+
+The expected messages stand in tests/bad_patterns/<mistake>.err; `make gold` rewrites them for review.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from triage.classify.library import Library
+from triage.classify.pattern import Pattern, in_order
+from triage.classify.pattern_file import parse_pattern, read_pattern
+from triage.classify.skeleton import new_pattern
+from triage.classify.toml_lines import toml_lines
+from triage.errors import PatternError, UsageError
+
+BAD = sorted((Path(__file__).parent / "bad_patterns").glob("*.toml"))
+GOOD = """
+[pattern]
+problem  = "db.deadlock"
+title    = { en = "Deadlock", zh = "死锁" }
+severity = "error"
+status   = "stable"
+[match]
+sqlstate = ["40P01"]
+"""
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda p: p.stem)
+def test_a_mistake_is_named_with_its_place_and_fix(path: Path) -> None:
+    with pytest.raises(PatternError) as caught:
+        read_pattern(path, path.stem, f"patterns/{path.name}")
+    error = caught.value
+    said = f"{error.where}\n{error.message}\n{error.hint}\n"
+    golden = path.with_suffix(".err")
+    if os.environ.get("UPDATE_GOLD"):
+        golden.write_text(said, encoding="utf-8")
+    assert said == golden.read_text(encoding="utf-8")
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PatternError, match="cannot read"):
+        read_pattern(tmp_path / "x.toml", "x")
+
+
+def _pattern(name: str, **changes: object) -> Pattern:
+    return replace(parse_pattern(GOOD, name, f"{name}.toml"), **changes)  # type: ignore[arg-type]
+
+
+def test_rank_is_over_then_specificity_then_id_whatever_the_order_of_files() -> None:
+    patterns = [
+        _pattern("d.fallback", specificity=10),
+        _pattern("c.over_all", specificity=20, over=("a.special",)),
+        _pattern("b.plain"),
+        _pattern("a.special", specificity=70),
+    ]
+    expected = ["c.over_all", "a.special", "b.plain", "d.fallback"]
+    assert [p.id for p in in_order(patterns)] == expected
+    assert [p.id for p in in_order(reversed(patterns))] == expected
+
+
+def test_a_circle_of_over_is_named() -> None:
+    with pytest.raises(PatternError, match="a > b > a"):
+        in_order([_pattern("a", over=("b",)), _pattern("b", over=("a",))])
+
+
+def test_a_users_pattern_of_the_same_id_overrides_the_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "deadlock.toml").write_text(GOOD.replace("db.deadlock", "db.my_deadlock"), encoding="utf-8")
+    library = Library.load([tmp_path])
+    assert library.get("postgres.deadlock").problem == "db.my_deadlock"
+    assert library.problem("db.my_deadlock").title["zh"] == "死锁"
+
+
+def test_an_unknown_id_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError) as caught:
+        Library.load().get("postgres.deadlok")
+    assert caught.value.hint == "did you mean `postgres.deadlock`?"
+
+
+def test_a_missing_folder_is_one_clear_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        Library.load([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    "text", ["ERROR disk 3 is full", "it's 'quoted' \"twice\" and '''thrice'''", "tab\there \\ back", "多行\n第二行 1"]
+)
+def test_a_new_pattern_is_a_valid_file_whose_sample_is_the_record(text: str) -> None:
+    pattern = parse_pattern(new_pattern(text), "my.new", "new.toml")
+    assert pattern.hits[0].text == text
+    assert any(k in text for k in pattern.keywords)
+
+
+def test_lines_of_keys_are_found_through_strings_and_nesting() -> None:
+    text = "[a]\nx = '''\ny = 1\n[b]\n'''\n[[a.c]]\nz = [\n 1,\n]\nw = 2\n[[a.c]]\nz = 3\n"
+    lines = toml_lines(text)
+    assert lines["a", "x"] == 2
+    assert lines["a", "c", 0, "w"] == 10
+    assert lines["a", "c", 1, "z"] == 12
+    assert ("b",) not in lines

@@ -1,0 +1,191 @@
+"""The command line as scripts and people meet it: exit codes, clean pipes, and one clear sentence for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "sample_logs" / "jointo"
+
+
+def triage(*arguments: str, cwd: Path, text: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRIAGE_LAKE": "", **env}
+    environment.pop("TRIAGE_LAKE") if not environment["TRIAGE_LAKE"] else None
+    return subprocess.run(
+        [sys.executable, "-m", "triage", *arguments], cwd=cwd, input=text, capture_output=True, text=True,
+        env=environment, timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `triage demo` has run; its lake is ./triage-demo/lake."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = triage("demo", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "triage-demo/report.html"
+    return folder
+
+
+LAKE = ("--lake", "triage-demo/lake")
+
+
+def test_demo_leaves_a_report_and_a_summary(demo: Path) -> None:
+    page = (demo / "triage-demo" / "report.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    summary = json.loads((demo / "triage-demo" / "summary.json").read_text())
+    assert summary["incidents"]
+    assert summary["totals"]["records"] > 1000
+    assert (demo / "triage-demo" / "report.html").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["report", "--lake", "nowhere"], 3, "there is no lake here (nowhere)"),
+        (["sql", "SELECT 1", "--lake", "nowhere"], 3, "there is no lake here"),
+        (["ingest", "missing.log", *LAKE], 3, "missing.log"),
+        (["ingest", "folder/empty-folder", *LAKE], 0, "no log file"),
+        (["ingest", "binary.log", *LAKE], 2, "not a text log"),
+        (["ingest", "empty.log", *LAKE], 0, "empty"),
+        (["ingest", "empty.log", "--source", "postgress", *LAKE], 2, "did you mean `postgres`?"),
+        (["ingest", "empty.log", "--tz", "Mars/Olympus", *LAKE], 2, "unknown time zone"),
+        (["report", "--since", "tomorrowish", *LAKE], 2, "not a time: 'tomorrowish'"),
+        (["report", "--since", "2026-02-03", "--until", "2026-02-02", *LAKE], 2, "the window is empty"),
+        (["report", "--lang", "fr", *LAKE], 2, "no report language 'fr'"),
+        (["sql", "SELEC 1", *LAKE], 2, "the query cannot be run"),
+        (["sql", "SELECT nope FROM logs", *LAKE], 2, "nope"),
+        (["sql", "DROP VIEW logs", *LAKE], 2, "only SELECT is allowed"),
+        (["sql", "SELECT * FROM read_csv('/etc/passwd')", *LAKE], 2, "a query may read the lake only"),
+        (["sql", "--name", "top_eror_groups", *LAKE], 2, "did you mean 'top_error_groups'?"),
+        (["sql", "--name", "top_error_groups", "-p", "sinze=1", *LAKE], 2, "no parameter 'sinze'"),
+        (["sql", *LAKE], 2, "give one of"),
+        (["patterns", "show", "postgres.deadlok"], 2, "postgres.deadlock"),
+        (["patterns", "test", "missing-folder"], 2, "does not exist"),
+        (["digest", "--date", "someday", *LAKE], 2, "not a day"),
+        (["lake", "retain", *LAKE], 2, "nothing to do"),
+        (["collect"], 3, "engine"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_one_sentence_and_the_right_exit_code(demo: Path, arguments: list[str], code: int, said: str) -> None:
+    (demo / "folder" / "empty-folder").mkdir(parents=True, exist_ok=True)
+    (demo / "empty.log").touch()
+    (demo / "binary.log").write_bytes(bytes(range(256)) * 64)
+    done = triage(*arguments, cwd=demo, DOCKER_HOST="unix:///nonexistent/docker.sock")
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be refused as another user")
+def test_socket_without_permission(tmp_path: Path) -> None:
+    import socket
+
+    place = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(place))
+        server.listen()
+        place.chmod(0o600)
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder.owner() == "root" and str(folder).startswith("/tmp/"):
+                folder.chmod(0o755)
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c",
+             "from triage.collect import docker\ntry:\n    docker.connect()\nexcept Exception as e: print(e, e.hint)"],
+            cwd="/", capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_HOST": f"unix://{place}", "HOME": "/nonexistent"},
+        )  # fmt: skip
+    if "Permission denied" in done.stderr and not done.stdout:
+        pytest.skip("another user cannot read this checkout")
+    assert "permission" in done.stdout.lower(), done
+
+
+def test_formats_are_clean_on_stdout(demo: Path) -> None:
+    query = "SELECT service_name, count(*) AS n, max(timestamp) AS last FROM logs GROUP BY ALL ORDER BY ALL"
+    rows = json.loads(triage("sql", query, "--format", "json", *LAKE, cwd=demo).stdout)
+    lines = triage("sql", query, "--format", "jsonl", *LAKE, cwd=demo).stdout.splitlines()
+    assert rows == [json.loads(line) for line in lines]
+    assert rows[0]["last"].endswith("Z")
+    csv = triage("sql", query, "--format", "csv", *LAKE, cwd=demo).stdout.splitlines()
+    assert csv[0] == "service_name,n,last"
+    assert len(csv) == len(rows) + 1
+    table = triage("sql", query, *LAKE, cwd=demo)
+    assert all(row["service_name"] in table.stdout for row in rows)
+
+
+def test_spreadsheets_run_nothing(demo: Path) -> None:
+    done = triage("sql", "SELECT '=HYPERLINK(1)' AS a, '-2+3' AS b, 'x\x1b[31m' AS c", "--format", "csv", *LAKE, cwd=demo)
+    assert "'=HYPERLINK(1),'-2+3" in done.stdout
+    table = triage("sql", "SELECT 'x\x1b[31m' AS c", *LAKE, cwd=demo)
+    assert "\x1b" not in table.stdout
+
+
+def test_ingesting_again_adds_nothing(demo: Path) -> None:
+    done = triage("ingest", str(SAMPLES), *LAKE, "--format", "json", cwd=demo)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["records"] == 0
+
+
+def test_incidents_equal_the_reports(demo: Path) -> None:
+    listed = json.loads(triage("incidents", "--format", "json", *LAKE, cwd=demo).stdout)
+    summary = json.loads((demo / "triage-demo" / "summary.json").read_text())
+    assert listed == summary["incidents"]
+    table = triage("incidents", *LAKE, cwd=demo, COLUMNS="80")
+    assert max(len(line) for line in table.stdout.splitlines()) <= 80
+
+
+def test_explain_gives_an_object_a_record_in_order(demo: Path) -> None:
+    text = (
+        "2026-02-03 10:12:01.123 UTC [812] LOG:  checkpoint starting: time\n"
+        '2026-02-03 10:12:02.123 UTC [813] ERROR:  duplicate key value violates unique constraint "users_pkey"\n'
+        "2026-02-03 10:12:02.123 UTC [813] DETAIL:  Key (id)=(1) already exists.\n"
+        "2026-02-03 10:12:02.123 UTC [813] STATEMENT:  INSERT INTO users VALUES (1)\n"
+    )
+    done = triage("explain", "-", "--format", "json", cwd=demo, text=text)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["problem"], first["line_count"], first["timestamp"]) == (None, 1, "2026-02-03T10:12:01.123000Z")
+    assert (second["problem"], second["line_count"]) == ("db.constraint_violation", 3)
+    assert second["attributes"]["postgres.statement"] == "INSERT INTO users VALUES (1)"
+    told = triage("explain", "-", cwd=demo, text=text).stdout
+    assert "→ db.constraint_violation" in told
+
+
+def test_check_exit_code_and_prometheus(demo: Path) -> None:
+    (demo / "rules.toml").write_text('[alerts]\nany = "SELECT count(*) AS value, 0 AS threshold FROM errors"\n')
+    done = triage("--config", "rules.toml", "check", *LAKE, cwd=demo)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("any: ")
+    text = triage("--config", "rules.toml", "check", "--format", "prometheus", *LAKE, cwd=demo).stdout
+    assert 'triage_alert_firing{rule="any"} 1' in text
+
+
+def test_unknown_threshold_suggests(demo: Path) -> None:
+    (demo / "bad.toml").write_text("[analysis]\nslow_request = 5\n")
+    done = triage("--config", "bad.toml", "check", *LAKE, cwd=demo)
+    assert done.returncode == 2
+    assert "did you mean `slow_request_ms`?" in done.stderr
+
+
+def test_digest_of_an_empty_day_says_so(demo: Path) -> None:
+    done = triage("digest", "--date", "1999-12-31", *LAKE, cwd=demo)
+    assert done.returncode == 0
+    assert "1999-12-31" in done.stdout
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom triage.cli import run\ncode = run(['--help'])\n"
+        "heavy = {'polars', 'pyarrow', 'duckdb', 'deltalake', 'docker', 'altair', 'jinja2'} & set(sys.modules)\n"
+        "sys.exit(f'heavy imports: {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

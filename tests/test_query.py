@@ -1,0 +1,200 @@
+"""The session reads the lake and nothing else; named queries are what their headers say."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.lake_factory import START, Story, write
+from triage import schema
+from triage.errors import UsageError
+from triage.query import NamedQuery, Session, load_folder
+from triage.query.named import shipped
+
+VALUES = {"timestamptz": START, "varchar": "x", "varchar[]": ["x"], "int": 1, "bigint": 1, "ubigint[]": [1]}
+EMPTY = Session([])
+SHIPPED = sorted(shipped().values(), key=lambda query: query.name)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    story = Story()
+    story.healthy(600)
+    story.slow_query(10, 1500, "SELECT * FROM jobs WHERE id = 5")
+    for second in range(5):
+        story.task(100 + second, end="failed", problem="provider.timeout")
+    return Session(write(story.frame(), tmp_path_factory.mktemp("lake"), files=3))
+
+
+def required(query: NamedQuery) -> dict[str, object]:
+    return {parameter.name: VALUES[parameter.type] for parameter in query.parameters if parameter.required}
+
+
+@pytest.mark.parametrize("query", SHIPPED, ids=lambda query: query.name)
+class TestShippedQueries:
+    def test_returns_the_declared_columns(self, session: Session, query: NamedQuery) -> None:
+        assert tuple(session.named(query.name, **required(query)).columns) == query.returns
+
+    def test_an_empty_lake_gives_an_empty_result_of_the_same_columns(self, query: NamedQuery) -> None:
+        result = EMPTY.named(query.name, **required(query))
+        assert tuple(result.columns) == query.returns
+        assert result.height <= 1  # totals count zero
+
+    def test_declares_the_parameters_that_it_uses(self, query: NamedQuery) -> None:
+        used = set(re.findall(r"\$([a-z_]+)\b", re.sub(r"--[^\n]*", "", query.sql)))
+        assert used == {parameter.name for parameter in query.parameters}
+
+    def test_has_an_order(self, query: NamedQuery) -> None:
+        assert "ORDER BY" in query.sql.upper()
+
+
+class TestLogs:
+    def test_has_the_columns_of_the_schema_in_order(self, session: Session) -> None:
+        assert session.sql("SELECT * FROM logs LIMIT 1").columns == list(schema.LOGS)
+
+    def test_has_the_same_types_over_an_empty_lake(self, session: Session) -> None:
+        described = "SELECT column_name, column_type FROM (DESCRIBE logs)"
+        assert EMPTY.sql(described).equals(session.sql(described))
+
+    def test_attributes_are_a_map(self, session: Session) -> None:
+        found = session.sql("SELECT attributes['url.path'] AS path FROM logs WHERE source = 'app' AND path IS NOT NULL")
+        assert found["path"][0].startswith("/api/v1/jobs/")
+
+    def test_a_file_from_before_a_column_was_added_gives_nulls(self, tmp_path: Path) -> None:
+        story = Story()
+        story.healthy(10, 5)
+        older = story.frame().drop("span_id", "user_id")
+        assert Session(write(older, tmp_path)).sql("SELECT span_id, user_id FROM logs")["user_id"].null_count() > 0
+
+    def test_times_are_utc(self, session: Session) -> None:
+        assert session.sql('SELECT max("timestamp") AS t FROM logs').schema["t"] == schema.TIMESTAMP
+
+    def test_requests_have_routes_without_ids(self, session: Session) -> None:
+        assert session.sql("SELECT DISTINCT route FROM requests")["route"].to_list() == ["/api/v1/jobs/{id}"]
+
+
+class TestConfinement:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "SELECT * FROM read_text('/etc/passwd')",
+            "SELECT * FROM read_csv('/etc/passwd')",
+            "SELECT * FROM '/etc/passwd'",
+            "SELECT * FROM glob('/etc/*')",
+            "SELECT * FROM read_parquet('http://127.0.0.1:1/x.parquet')",
+            "COPY logs TO '/tmp/out.csv'",
+            "ATTACH '/tmp/other.db'",
+            "INSTALL httpfs",
+            "LOAD httpfs",
+            "SET enable_external_access=true",
+            "PRAGMA database_list",
+            "CREATE TABLE t AS SELECT 1",
+            "DROP VIEW logs",
+            "EXPORT DATABASE '/tmp/out'",
+            "CALL pragma_version()",
+        ],
+    )
+    def test_refuses(self, session: Session, statement: str) -> None:
+        with pytest.raises(UsageError) as raised:
+            session.sql(statement)
+        assert raised.value.hint
+        assert "Traceback" not in raised.value.message
+
+    def test_unsafe_lifts_it(self, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_text("seen")
+        found = Session([], unsafe=True).sql(f"SELECT content FROM read_text('{tmp_path}/a.txt')")
+        assert found["content"].to_list() == ["seen"]
+
+    def test_a_query_is_stopped_at_its_time_limit(self) -> None:
+        session = Session([], timeout_s=0.3)
+        with pytest.raises(UsageError, match=r"stopped after 0\.3 s"):
+            session.sql("SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b")
+        assert session.sql("SELECT 1 AS one")["one"].to_list() == [1]
+
+    def test_a_query_over_the_memory_limit_is_told_what_to_do(self) -> None:
+        session = Session([], memory_limit="32MB")
+        with pytest.raises(UsageError) as raised:
+            session.sql("SELECT list(range || repeat('x', 100)) FROM range(3000000)")
+        assert "narrow it down" in (raised.value.hint or "")
+
+
+class TestMessages:
+    @pytest.mark.parametrize(
+        ("statement", "said"),
+        [
+            ("SELEC 1", 'syntax error at or near "SELEC"'),
+            ("SELECT nope FROM logs", 'Referenced column "nope" not found'),
+            ("SELECT * FROM log", "Table with name log does not exist"),
+            ("SELECT 1; SELECT 2", "one statement at a time"),
+            ("  ", "the query is empty"),
+            ("DELETE FROM logs", "only SELECT is allowed here, not DELETE"),
+        ],
+    )
+    def test_bad_sql_is_one_clear_sentence(self, session: Session, statement: str, said: str) -> None:
+        with pytest.raises(UsageError) as raised:
+            session.sql(statement)
+        assert said in raised.value.message
+        assert "\n" not in raised.value.message
+        assert raised.value.hint
+
+    @pytest.mark.parametrize("statement", ["EXPLAIN SELECT 1", "DESCRIBE logs", "SUMMARIZE logs", "FROM logs LIMIT 1",
+                                           "WITH a AS (SELECT 1 AS x) FROM a", "VALUES (1)", "SHOW TABLES"])  # fmt: skip
+    def test_what_only_reads_is_allowed(self, session: Session, statement: str) -> None:
+        assert isinstance(session.sql(statement), pl.DataFrame)
+
+    def test_unknown_names_suggest_the_nearest(self, session: Session) -> None:
+        with pytest.raises(UsageError) as raised:
+            session.named("slow_querys")
+        assert raised.value.hint == "did you mean 'slow_queries'?"
+
+    def test_unknown_and_missing_parameters_are_named(self, session: Session) -> None:
+        with pytest.raises(UsageError, match="no parameter 'sinc'"):
+            session.named("totals", sinc="2026-02-03")
+        with pytest.raises(UsageError, match="needs a value for 'task_id'"):
+            session.named("task_life")
+
+    def test_a_value_of_the_wrong_type_is_refused(self, session: Session) -> None:
+        with pytest.raises(UsageError, match="'soon' is no timestamptz for parameter 'since'"):
+            session.named("totals", since="soon")
+
+
+class TestNamed:
+    def test_texts_are_converted_and_bound(self, session: Session) -> None:
+        given = session.named("totals", since="2026-02-03 10:00", until="2026-02-03T10:01:00Z")
+        same = session.named("totals", since=START, until=datetime(2026, 2, 3, 10, 1, tzinfo=UTC))
+        assert given.equals(same)
+
+    def test_a_value_is_never_taken_as_sql(self, session: Session) -> None:
+        assert session.named("task_life", task_id="x' OR '1'='1").is_empty()
+
+    def test_a_folder_of_the_user_adds_and_overrides(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.sql").write_text("-- title: Mine\n-- param: n int = 2\n-- returns: n\nSELECT $n AS n\n")
+        (tmp_path / "totals.sql").write_text("-- title: Other\n-- returns: n\nSELECT 7 AS n\n")
+        session = Session([], sql_dirs=[tmp_path])
+        assert session.named("mine", n="3")["n"].to_list() == [3]
+        assert session.named("totals")["n"].to_list() == [7]
+
+    def test_a_file_without_title_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.sql").write_text("SELECT 1\n")
+        with pytest.raises(UsageError) as raised:
+            load_folder(tmp_path)
+        assert raised.value.where == str(tmp_path / "bad.sql")
+
+    def test_an_unknown_type_is_named_with_its_line(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.sql").write_text("-- title: Bad\n-- param: a timestamp\nSELECT $a\n")
+        with pytest.raises(UsageError) as raised:
+            load_folder(tmp_path)
+        assert raised.value.where == f"{tmp_path / 'bad.sql'}:2"
+        assert raised.value.hint == "did you mean 'timestamptz'?"
+
+    def test_totals_add_up(self, session: Session) -> None:
+        row = session.named("totals").row(0, named=True)
+        assert row["matched"] + row["benign"] + row["unclassified"] == row["records"]
+
+    def test_a_story_follows_the_ids_over_services(self, session: Session) -> None:
+        found = session.named("story", id="job-1")
+        assert set(found["service_name"]) == {"shop-api", "shop-worker"}
