@@ -142,7 +142,7 @@ def _complete(
     carry = carried.pop(batch.origin, None)
     lines, segments = batch.lines, list[tuple[int, int, CursorsAfter]]()
     if carry is not None:
-        lines, segments = pl.concat([carry.lines, lines]), carry.segments
+        lines, segments = pl.concat([carry.lines, lines], rechunk=True), carry.segments
     if batch.lines.height:
         segments.append((batch.lines.height, 0, batch.cursors_after))
     if not lines.height:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-import click
+import typer
 
 from triage.cli.app import app
 from triage.console import Console
@@ -33,17 +33,17 @@ def run(arguments: list[str] | None = None) -> int:
     except TriageError as error:
         console.error(error)
         return error.exit_code
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as error:
+        if callable(show := getattr(error, "show", None)):  # a mistake on the command line
+            show()
+            return ExitCode.USAGE
         arguments = sys.argv[1:] if arguments is None else arguments
         if "--verbose" in arguments or "-v" in arguments:
             raise
