@@ -266,6 +266,27 @@ def write_file(path: Path, text: str) -> None:
         raise UnavailableError(f"cannot write: {error.strerror}", str(path), "give another place") from error
 
 
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Held while a file is made; a second process that wants to make it is told at once."""
+    import fcntl
+
+    place = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(place, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise UnavailableError(f"cannot write: {error.strerror}", str(path), "give another place") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UnavailableError("another triage is writing this file", str(path), "wait for it to end") from error
+    else:
+        yield
+    finally:
+        os.close(lock)
+
+
 def counted(pairs: Iterable[tuple[str, int]]) -> str:
     """`3 a, 2 b` of names and numbers."""
     return ", ".join(f"{count:,} {name}" for name, count in pairs)

@@ -24,7 +24,7 @@ from triage.cli.app import (
     paths,
     start,
 )
-from triage.console import FORMATS, write_file
+from triage.console import FORMATS, only_one, write_file
 from triage.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -255,13 +255,18 @@ def digest(
     }  # fmt: skip
     if form not in makers:
         raise UsageError(f"unknown format: {form}", hint=", ".join(makers))
-    library = run.library()
-    with run.session() as session:
-        text = makers[form](digests.build(session, when.day(date), library, run.settings.lang, run.thresholds()))
+
+    def made() -> str:
+        library = run.library()
+        with run.session() as session:
+            built = digests.build(session, when.day(date), library, run.settings.lang, run.thresholds())
+        return makers[form](built)
+
     if out is None or out == Path("-"):
-        run.console.write(text)
-    else:
-        write_file(out, text)  # no word on success: made for cron
+        run.console.write(made())
+        return
+    with only_one(out):
+        write_file(out, made())  # no word on success: made for cron
 
 
 @app.command(rich_help_panel="Look")
