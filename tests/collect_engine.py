@@ -21,6 +21,7 @@ from tests.stack.engine import Engine, EngineError, missing
 from tests.stack.engine import engine as started
 
 _NUMBERED = """BEGIN {
+  srand(); run = run "." srand()
   print run, "start"; fflush()
   for (;;) {
     for (k = 0; k < burst; k++) { n++; print run, "o", n; print run, "e", n > "/dev/stderr" }
@@ -71,8 +72,10 @@ class Restartable:
 
     def start(self) -> None:
         """Start the engine again, on the same data and socket."""
-        with suppress(FileNotFoundError):
-            Path(self.command[self.command.index("-p") + 1]).unlink()
+        exec_root = Path(self.command[self.command.index("--exec-root") + 1])
+        # A killed process may stay a zombie where nobody reaps it, and then these files seem to name a living one.
+        for file in (self.command[self.command.index("-p") + 1], exec_root / "containerd" / "containerd.pid"):
+            Path(file).unlink(missing_ok=True)
         with self.log.open("ab") as out:
             self.own = subprocess.Popen(self.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
         self.pid = self.own.pid
@@ -91,7 +94,7 @@ class Restartable:
 
 
 def numbered(run: str, *, burst: int, pause_s: float) -> str:
-    """A script that prints `RUN o N` on stdout and `RUN e N` on stderr for ever, `burst` of each at a time."""
+    """A script that prints `RUN.START o N` on stdout and `RUN.START e N` on stderr for ever, `burst` of each at a time."""
     return f"exec busybox awk -v run={run} -v burst={burst} -v pause={int(pause_s * 1e6)} '{_NUMBERED}'"
 
 
@@ -126,6 +129,17 @@ def restartable(root: Path) -> Iterator[Restartable]:
                     here.docker("rm", "-f", "-v", *names, check=False)
                 here.own.terminate()
                 here.own.wait(60)
+            _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """End what a killed engine left behind: its containers' keepers and what runs in them."""
+    for shim in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"{folder}/exec" in (shim / "cmdline").read_text() and "-namespace" in (shim / "cmdline").read_text():
+                for child in (shim / "task" / shim.name / "children").read_text().split():
+                    os.kill(int(child), signal.SIGKILL)
+                os.kill(int(shim.name), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")

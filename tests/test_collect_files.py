@@ -84,7 +84,9 @@ def test_cutting_anywhere_gives_the_same_lines(pieces: list[bytes], cuts: list[i
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12), min_size=1, max_size=30), st.data())
+@given(
+    st.lists(st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12), min_size=1, max_size=30), st.data()
+)
 def test_stopping_anywhere_and_resuming_loses_and_doubles_nothing(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], data: st.DataObject
 ) -> None:

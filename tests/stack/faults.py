@@ -170,6 +170,9 @@ def task_timeout(driver: Driver, entry: Fault) -> None:
     kinds = {"SoftTimeLimitExceeded", "TimeLimitExceeded"}
     over = [s for s, (_, kind) in zip(sent, states, strict=True) if kind in kinds]
     entry.effects.append(_tasks("task.timeout", over))
+    # The hard limit is kept by killing the child that runs the task.
+    hard = [s for s, (_, kind) in zip(sent, states, strict=True) if kind == "TimeLimitExceeded"]
+    entry.effects.append(_tasks("task.worker_lost", hard))
     entry.notes["states"] = {s.task_id: kind for s, (_, kind) in zip(sent, states, strict=True)}
 
 

@@ -38,40 +38,56 @@ _COLUMNS = {
 
 
 def problem_events(session: Session, window: Window, lives: Sequence[TaskLife] | None = None) -> pl.DataFrame:
-    """Events in the order of problem and time, with the columns of the query `problem_events` and `derived`."""
+    """Events in the order of problem and time, with the columns of the query `problem_events`, `derived` and
+    `attempt`: how often the task had been retried before."""
     lives = task_lives(session, window) if lives is None else lives
     logged = session.named("problem_events", since=window.start, until=window.end).with_columns(derived=pl.lit(False))
     frame = pl.concat([logged.cast(_COLUMNS), _stuck(lives)])  # type: ignore[arg-type]
-    return frame.sort("problem", "timestamp", "record_id")
+    return _with_attempts(frame).sort("problem", "timestamp", "record_id")
 
 
 def failures(events: pl.DataFrame) -> pl.DataFrame:
     """Events without the further printings of one failure.
 
-    Of the printings (patterns) of a problem in a service the most frequent one counts failures; an event of another
-    printing counts only where no such event is near. Within a printing, one key (request or task) counts once a second.
+    One attempt of a task fails once of a kind, however it is told; one request once a second. Of the printings (pattern
+    and logger) of a problem in a service the most frequent one counts failures; an event of another printing counts
+    only where none of that one, and none with a key, is near.
     """
     if events.is_empty():
         return events
     series = ["problem", "service_name"]
-    keyed = events.sort("timestamp", "record_id").with_columns(_key=pl.coalesce("request_id", "task_id"))
-    previous = pl.col("timestamp").shift(1).over([*series, "_key"])
-    keyed = keyed.filter(pl.col("_key").is_null() | ~(pl.col("timestamp") - previous <= SAME_FAILURE).fill_null(False))
-    sizes = keyed.group_by([*series, "printing"]).len("_size")
+    keyed = events.sort("timestamp", "record_id")
+    task = pl.col("task_id").is_not_null()
+    first = pl.int_range(pl.len()).over([*series, "task_id", "attempt"]) == 0
+    soon = pl.col("timestamp") - pl.col("timestamp").shift(1).over([*series, "request_id"]) <= SAME_FAILURE
+    again = pl.when(task).then(~first).otherwise(pl.col("request_id").is_not_null() & soon.fill_null(False))
+    keyed = keyed.with_columns(_again=again, _keyed=task | pl.col("request_id").is_not_null())
+    sizes = keyed.filter(~pl.col("_again")).group_by([*series, "printing"]).len("_size")
     main = (
         sizes.sort("_size", "printing", descending=[True, False])
         .group_by(series, maintain_order=True)
         .agg(_main=pl.col("printing").first())
     )
     marked = keyed.join(main, on=series, maintain_order="left").with_columns(_is=pl.col("printing") == pl.col("_main"))
-    anchors = marked.filter("_is").select(*series, "timestamp", _near=pl.col("timestamp"))
+    anchors = marked.filter(pl.col("_is") | pl.col("_keyed")).select(*series, "timestamp", _near=pl.col("timestamp"))
     near = marked.sort("timestamp").join_asof(
         anchors.sort("timestamp"), on="timestamp", by=series, strategy="nearest", tolerance=SAME_FAILURE,
         check_sortedness=False,  # sorted just above; polars cannot tell where there are groups
     )
-    return near.filter(pl.col("_is") | pl.col("_near").is_null()).drop("_key", "_main", "_is", "_near").sort(
-        "problem", "timestamp", "record_id"
+    counts = pl.col("_is") | pl.col("_near").is_null() | (task & pl.col("_keyed"))
+    return near.filter(counts & ~pl.col("_again")).select(events.columns).sort("problem", "timestamp", "record_id")
+
+
+def _with_attempts(events: pl.DataFrame) -> pl.DataFrame:
+    retries = events.filter((pl.col("problem") == "task.retry") & pl.col("task_id").is_not_null())
+    counted = (
+        retries.sort("timestamp", "record_id")
+        .select("task_id", "timestamp", attempt=pl.int_range(1, pl.len() + 1).over("task_id"))
+    )  # fmt: skip
+    joined = events.sort("timestamp").join_asof(
+        counted, on="timestamp", by="task_id", strategy="backward", allow_exact_matches=False, check_sortedness=False
     )
+    return joined.with_columns(pl.col("attempt").fill_null(0))
 
 
 def _stuck(lives: Sequence[TaskLife]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ was lost or started anew before it ended, is lost.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ LATE_FACTOR = 20.0
 LATE_AT_LEAST_S = 30.0
 SENT_AFTER_RECEIPT = timedelta(seconds=30)  # more than clocks of one host differ; polls come at any time
 ENDS = ("succeeded", "failed", "timeout", "revoked", "rejected", "lost")
+# Queues are first in, first out: with so many later ones of the same sender received, a task will not come any more.
+OVERTAKEN = 3
+OVERTAKEN_BY = timedelta(seconds=1)
 _EVIDENCE = 12
 
 
@@ -167,12 +171,19 @@ def _stuck(session: Session, lives: list[TaskLife], now: datetime) -> list[TaskL
     judged = []
     for life in lives:
         if life.state == "sent" and life.sent_at and not blind and life.task_id not in known:
-            if now - life.sent_at > limit:
+            if now - life.sent_at > limit or _overtaken(life, lives):
                 life = replace(life, state="stuck", inferred=True, reason="sent, and no worker received it")
         elif life.wait_ms is not None and life.wait_ms > limit_s * 1000:
             life = replace(life, late=True)
         judged.append(life)
     return judged
+
+
+def _overtaken(life: TaskLife, lives: Sequence[TaskLife]) -> bool:
+    assert life.sent_at is not None
+    after = life.sent_at + OVERTAKEN_BY
+    later = (o for o in lives if o.received_at and o.sent_by == life.sent_by and o.sent_at and o.sent_at > after)
+    return sum(1 for _ in itertools.islice(later, OVERTAKEN)) == OVERTAKEN
 
 
 def _has_worker_log(session: Session) -> bool:

@@ -92,7 +92,7 @@ def _hit(pattern: Pattern, hit: Hit, library: Library, parse: Parse) -> list[str
 
 
 def _differences(pattern: Pattern, hit: Hit, named: pl.DataFrame) -> list[str]:
-    attributes = {e["key"]: e["value"] for e in named["attributes"][0] or []}
+    attributes = {e["key"]: e["value"] for e in named["attributes"].to_list()[0] or []}
 
     def value(name: str) -> Any:
         return named[name][0] if name in named.columns and (name in EXTRACTABLE or name not in attributes) else attributes.get(name)

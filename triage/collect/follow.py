@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from triage.collect.batches import no_lines
 from triage.collect.docker import Container, Engine, choose, open_log
 from triage.collect.logs import Log
 from triage.collect.origins import CursorLookup
 from triage.errors import TriageError
-from triage.schema import Batch, Resource
+from triage.schema import Batch, Gap, Resource
 
 DELAY_S = 5.0
 _LIST_S = 2.0
@@ -189,10 +190,10 @@ class Follower(Iterator[Batch]):
                     tracked.due, tracked.read_after_end, tracked.reopen = 0.0, False, True
                 tracked.container = container
         for tracked in removed:
-            if not tracked.read_after_end:
-                self._say(f"{tracked.container.name}: it was removed; lines after the last reading are lost", tracked)
             if tracked.open_record:
                 self._put(no_lines(tracked.container.origin, tracked.container.resource))
+            if not tracked.read_after_end:
+                self._say_removed(tracked)
 
     def _start_due(self, now: float) -> None:
         with self._lock:
@@ -271,6 +272,13 @@ class Follower(Iterator[Batch]):
         resource = tracked.container.resource if tracked else Resource("engine")
         origin = tracked.container.origin if tracked else "docker"
         self._put(replace(no_lines(origin, resource, note), final=False))
+
+    def _say_removed(self, tracked: _Tracked) -> None:
+        reason = f"gap: {tracked.container.name}: it was removed before its last lines were read"
+        now = datetime.now(UTC)
+        gap = Gap(now - timedelta(seconds=time.monotonic() - tracked.asked), now, reason)
+        batch = no_lines(tracked.container.origin, tracked.container.resource, reason)
+        self._put(replace(batch, final=False, gaps=(gap,)))
 
     def _put(self, batch: Batch) -> None:
         """Hand out, waiting while the consumer is behind: memory stays bounded."""

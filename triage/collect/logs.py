@@ -180,9 +180,7 @@ class Log:
             )
             frames.split_characters = 0
         undecodable, frames.undecodable = frames.undecodable, 0
-        return self._said(
-            Batch(self.origin, self.resource, _lines(rows), cursor, final=False, undecodable=undecodable)
-        )
+        return self._said(Batch(self.origin, self.resource, _lines(rows), cursor, final=False, undecodable=undecodable))
 
     @property
     def _name(self) -> str:

@@ -46,7 +46,9 @@ def assemble(lines: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ..
     streams = frame["stream"].n_unique() > 1
     if streams:
         frame = frame.sort("stream", "i")
-    frame = frame.with_columns(near=_near(), strong=pl.col("layout").is_not_null() & ~pl.col("chunk").fill_null(False))
+    # A later chunk of a syslog message may be Postgres's DETAIL, and nothing else with a head.
+    within = pl.col("chunk").fill_null(False) & ~pl.col("layout").is_in(tagged(layouts, "postgres"))
+    frame = frame.with_columns(near=_near(), strong=pl.col("layout").is_not_null() & ~within.fill_null(False))
     csv = tagged(layouts, "csvlog")
     if csv and frame["layout"].is_in(csv).any():
         frame = _inside_quotes(frame, csv)
@@ -66,8 +68,8 @@ def assemble(lines: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ..
     merged = roots(blocks, heads, layouts)
     record = frame["block"]
     if merged is not None:
-        record = record.to_frame("block").join(merged, on="block", how="left", maintain_order="left")
-        record = record.select(pl.coalesce("root", "block")).to_series()
+        rooted = record.to_frame("block").join(merged, on="block", how="left", maintain_order="left")
+        record = rooted.select(pl.coalesce("root", "block")).to_series()
     return Assembly(frame["block"], record.alias("record"), blocks["i"], frame["layout"], frame["traceback"])
 
 
@@ -83,7 +85,8 @@ def _inside_quotes(frame: pl.DataFrame, csv: list[int]) -> pl.DataFrame:
     frame = frame.with_columns(head=head, quotes=pl.col("text").str.count_matches('"', literal=True).cast(pl.Int64))
     frame = frame.with_columns(group=pl.col("head").cum_sum().over("stream"))
     before = (pl.col("quotes").cum_sum() - pl.col("quotes")).over("stream", "group")
-    inside = (pl.col("group") > 0) & (before % 2 == 1) & ~pl.col("head")
+    reach = pl.int_range(pl.len()).over("stream", "group") < MAX_LINES  # a quote that never ends ends here
+    inside = (pl.col("group") > 0) & (before % 2 == 1) & ~pl.col("head") & reach
     return frame.with_columns(strong=pl.col("strong") & ~inside, quoted=inside).drop("head", "quotes", "group")
 
 
@@ -92,6 +95,11 @@ def _opened(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
     single = [number for number, layout in enumerate(layouts) if layout.single]
     free = ~(pl.col("strong") & ~pl.col("weak"))  # lines whose place is decided here
     text = pl.col("text")
+    # Blank lines before a stream's first words are no record that anything could go on with.
+    worded = text.str.contains(r"\S").cum_sum() - text.str.contains(r"\S")
+    run = (~pl.col("near")).cum_sum()
+    frame = frame.with_columns(worded=worded, run=run)
+    frame = frame.with_columns(near=pl.col("near") & (pl.col("worded") > pl.col("worded").first().over("run"))).drop("worded", "run")
     quoted = pl.col("quoted") if "quoted" in frame.columns else pl.lit(False)
     frame = frame.with_columns(free=free).with_columns(
         traceback=pl.when(pl.col("free") & ~quoted).then(text.str.contains(grammar.TRACEBACK)).otherwise(False),
@@ -164,6 +172,10 @@ def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout,
 def _cut_long(frame: pl.DataFrame) -> pl.DataFrame:
     """Open a record every MAX_LINES lines of one that does not end."""
     if frame.height <= MAX_LINES:
+        return frame
+    starts = frame["opens"].arg_true().cast(pl.Int64)
+    sizes = pl.concat([starts, pl.Series([frame.height])]).diff().drop_nulls()
+    if not (sizes > MAX_LINES).any():
         return frame
     index = pl.int_range(pl.len()).over(pl.col("opens").cum_sum())
     again = (index > 0) & (index % MAX_LINES == 0)

@@ -1,7 +1,7 @@
 """Clocks: from the characters of a timestamp to UTC, and what to do where date, zone or the whole time is missing.
 
-Order of trust: the record's own clock with date and zone (its own, the configured one, or one learnt by comparing
-with the collector's receive times); else the receive time; else the time of the record before.
+Order of trust: the record's own clock with date and zone (printed or configured); else the receive time; else its own
+clock as UTC; else the time of the record before. Nothing is learnt from neighbours, so a batch's borders change nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ FORMATS = {
     "slashed": "%Y/%m/%d %H:%M:%S", "redis": "%d %b %Y %H:%M:%S", "erlang": "%d-%b-%Y::%H:%M:%S",
     "redis_yearless": "%Y %d %b %H:%M:%S", "syslog": "%Y %b %d %H:%M:%S", "klog": "%Y %m%d %H:%M:%S",
 }  # fmt: skip
+LOOSE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S",
+         "%d %b %Y %H:%M:%S")  # fmt: skip
 YEARLESS = frozenset({"redis_yearless", "syslog", "klog"})
 # Abbreviations as Postgres's "Default" set reads them; one that the configured zone uses itself goes by that zone.
 ABBREVIATIONS = {
@@ -28,7 +30,6 @@ ABBREVIATIONS = {
     "ART": -180, "SAST": 120, "EAT": 180, "PKT": 300, "TRT": 180, "IST": 330,
 }  # fmt: skip
 AMBIGUOUS = frozenset({"CST", "IST", "BST"})  # the same letters mean zones half a world apart
-QUARTER = 15 * 60_000_000
 LOCAL = pl.Datetime("us")
 
 
@@ -45,6 +46,13 @@ def local_time(ts: pl.Series, frac: pl.Series | None, clock: str, year: int) -> 
     elif clock == "ctime":
         parsed = ts.str.slice(4).str.replace(r"\.\d+", "").str.to_datetime("%b %e %H:%M:%S %Y", strict=False, time_unit="us")
         frac = ts.str.extract(r"\.(\d+)")
+    elif clock == "time":
+        parsed = ("1970-01-01 " + ts).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    elif clock == "loose":
+        plain = ts.str.replace(",", "", literal=True).str.replace(r"^([0-9]{2}[ \-][A-Z][a-z]{2}[ \-])([0-9]{2}) ", "${1}20$2 ")
+        parsed = pl.select(
+            pl.coalesce(plain.str.to_datetime(form, strict=False, time_unit="us") for form in LOOSE)
+        ).to_series()
     elif clock in YEARLESS:
         parsed = (f"{year} " + ts.str.replace_all(r"  +", " ")).str.to_datetime(FORMATS[clock], strict=False, time_unit="us")
     elif clock in FORMATS:
@@ -89,7 +97,7 @@ def _of_configured(abbreviation: str, configured: str) -> int | None:
 
 
 def resolve(records: pl.DataFrame, options: ParseOptions) -> pl.DataFrame:
-    """Add `timestamp` from `local`, `zone`, `observed_timestamp` and the order of the records (`stream`)."""
+    """Add `timestamp`, and `dated`: whether it is the record's own or its receive time rather than a neighbour's."""
     zones = records["zone"].drop_nulls().unique()
     table = {zone: offset_minutes(zone, options.tz) for zone in zones}
     learnable = [zone for zone in zones if table[zone] is None or (zone in AMBIGUOUS and options.tz is None)]
@@ -100,26 +108,24 @@ def resolve(records: pl.DataFrame, options: ParseOptions) -> pl.DataFrame:
     )
     frame = records.with_columns(east=east * 60_000_000)
     naive = pl.col("local").is_not_null() & (pl.col("zone").is_null() | pl.col("zone").is_in(learnable))
-    if records["observed_timestamp"].null_count() < records.height:
-        learnt = _learn(frame.filter(naive & pl.col("observed_timestamp").is_not_null()))
-        frame = frame.join(learnt, on="service_name", how="left", nulls_equal=True, maintain_order="left")
-        frame = frame.with_columns(east=pl.when(naive).then(pl.coalesce("learnt", "east")).otherwise("east")).drop("learnt")
+    # The receive time is sure where the zone is not.
+    vague = naive & pl.col("observed_timestamp").is_not_null() if options.tz is None else pl.lit(False)
+    frame = frame.with_columns(
+        east=pl.when(vague).then(None).otherwise("east"), local=pl.when(vague).then(None).otherwise("local")
+    )
     own = (pl.col("local").cast(pl.Int64) - pl.col("east")).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     frame = frame.with_columns(timestamp=pl.when(pl.col("east").is_not_null()).then(own))
     if frame.filter(pl.col("local").is_not_null() & pl.col("east").is_null()).height:
         frame = frame.with_columns(
             timestamp=pl.coalesce("timestamp", _in_zone(pl.col("local"), options.tz))
         )
-    frame = _yearless(frame, options)
+    frame = _dateless(_yearless(frame, options), options)
     frame = frame.with_columns(pl.coalesce("timestamp", "observed_timestamp"))
+    own_date = pl.col("own_date") if "own_date" in frame.columns else pl.lit(True)
+    frame = frame.with_columns(dated=pl.col("timestamp").is_not_null() & own_date)
     if frame["timestamp"].null_count():
-        now = options.now or datetime.now(UTC)
-        order = pl.col("timestamp").forward_fill().over("stream")
-        frame = frame.with_columns(order)
-        if frame["timestamp"].null_count():
-            frame = frame.with_columns(
-                pl.col("timestamp").forward_fill().backward_fill().fill_null(pl.lit(now).cast(pl.Datetime("us", "UTC")))
-            )
+        now = pl.lit(options.now or datetime.now(UTC)).cast(pl.Datetime("us", "UTC"))
+        frame = frame.with_columns(pl.col("timestamp").forward_fill().backward_fill().fill_null(now))
     return frame.drop("east")
 
 
@@ -133,19 +139,6 @@ def _in_zone(local: pl.Expr, tz: str | None) -> pl.Expr:
     return zoned.dt.convert_time_zone("UTC")
 
 
-def _learn(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The offset of each service's clock, from own times and receive times, to the quarter hour."""
-    difference = pl.col("local").cast(pl.Int64) - pl.col("observed_timestamp").cast(pl.Int64)
-    return (
-        pairs.select("service_name", d=difference)
-        .group_by("service_name")
-        .agg(d=pl.col("d").median(), spread=(pl.col("d") - pl.col("d").median()).abs().median())
-        # A dump that was replayed hours later has no stable difference, and no zone is over 14 hours away.
-        .filter((pl.col("d").abs() <= 14 * 4 * QUARTER + QUARTER // 2) & (pl.col("spread") < QUARTER // 2))
-        .select("service_name", learnt=((pl.col("d") / QUARTER).round() * QUARTER).cast(pl.Int64))
-    )
-
-
 def _yearless(frame: pl.DataFrame, options: ParseOptions) -> pl.DataFrame:
     """A time printed without year that lies in the future belongs to last year."""
     if not frame["yearless"].any():
@@ -155,4 +148,25 @@ def _yearless(frame: pl.DataFrame, options: ParseOptions) -> pl.DataFrame:
     late = pl.col("yearless") & (pl.col("timestamp") > reference + timedelta(days=2))
     return frame.with_columns(
         timestamp=pl.when(late).then(pl.col("timestamp").dt.offset_by("-1y")).otherwise("timestamp")
+    )
+
+
+def _dateless(frame: pl.DataFrame, options: ParseOptions) -> pl.DataFrame:
+    """A time printed without its date is on the day of the dated record before, or today."""
+    dateless = (pl.col("timestamp").dt.year() == 1970).fill_null(False)
+    if not frame.select(dateless.any()).item():
+        return frame
+    # A receive time says it all, and more exactly than a clock without a zone.
+    frame = frame.with_columns(dateless=dateless)
+    frame = frame.with_columns(
+        timestamp=pl.when(pl.col("dateless") & pl.col("observed_timestamp").is_not_null())
+        .then("observed_timestamp").otherwise("timestamp"),
+        dateless=pl.col("dateless") & pl.col("observed_timestamp").is_null(),
+    )  # fmt: skip
+    now = pl.lit(options.now or datetime.now(UTC)).cast(pl.Datetime("us", "UTC"))
+    known = pl.when(~pl.col("dateless")).then("timestamp")
+    before = known.forward_fill().fill_null(now)
+    here = before.dt.truncate("1d") + (pl.col("timestamp") - pl.lit(datetime(1970, 1, 1, tzinfo=UTC)))
+    return frame.with_columns(timestamp=pl.when("dateless").then(here).otherwise("timestamp")).with_columns(
+        own_date=~pl.col("dateless")
     )

@@ -51,7 +51,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     """Read whole csvlog records (`row`, `layout`, `text`)."""
     from triage.parse.heads import conform
 
-    frame = table(own["text"])
+    frame = table(own["text"]).with_columns(pl.all().replace("", None))
     parts = frame["log_time"].str.extract_groups(r"^(?P<ts>.{19})(?:\.(?P<frac>[0-9]+))? ?(?P<zone>\S*)").struct.unnest()
     columns = frame.select(
         "level", "message", "sqlstate", "pid",

@@ -13,6 +13,10 @@ from triage.parse.layout import Layout, ascii_classes
 from triage.schema import ATTRIBUTES
 
 _HAS_TRACEBACK = "Traceback (most recent call last):"
+# The plain case, which needs no Python: frames, indented or blank, and then the exception at the left margin.
+_ONE_TRACEBACK = ascii_classes(
+    r"(?:^|\n)Traceback \(most recent call last\):\n(?:[ \t>^~|+][^\n]*\n|\n)*([A-Za-z_][\w.]*)(?:: ?|\n|$)((?s:.*))$"
+)
 # Correlation keys in `key=value` form, as people write them into messages.
 _IDS = {
     "request_id": r"(?:request_id|requestId|req_id|correlation_id|x-request-id|request-id)",
@@ -25,6 +29,7 @@ def add_details(
     records: pl.DataFrame, own: pl.DataFrame, assembly: Assembly, heads: Heads, layouts: tuple[Layout, ...], table: pl.DataFrame
 ) -> pl.DataFrame:
     """Add or complete every typed column, and `attributes`; `records` has the columns of HEADS."""
+    records = records.join(_unprefixed(own, assembly, table), on="i", how="left", maintain_order="left")
     records = records.with_columns(message=_message(records))
     extra: list[pl.DataFrame] = []
     celery = tagged(layouts, "task")
@@ -33,69 +38,118 @@ def add_details(
     postgres = [n for tag in ("postgres", "csvlog") for n in tagged(layouts, tag)]
     if records["layout"].is_in(postgres).any() or (records["source"] == "postgres").any():
         records = postgres_fields.add(records, own, assembly, table, postgres, extra)
+    records = _access(records, extra)
     records = _exceptions(records, extra)
     records = _ids(records)
     records = records.with_columns(
-        severity_text="level", severity_number=_numbers(records), scope_name="logger", process_id="pid", thread_name="thread",
+        severity_text="level", severity_number=_numbers(records, layouts), scope_name="logger", process_id="pid", thread_name="thread",
         status_code=pl.col("status").cast(pl.Int16, strict=False),
     )  # fmt: skip
     return records.with_columns(attributes=_attributes(records, heads, extra))
 
 
+def _unprefixed(own: pl.DataFrame, assembly: Assembly, table: pl.DataFrame) -> pl.DataFrame:
+    """For records whose every line has a head of its own: their text without the heads."""
+    merged = assembly.block != assembly.record
+    if not merged.any():
+        return pl.DataFrame(schema={"i": pl.Int64, "unprefixed": pl.String})
+    lines = pl.DataFrame({"i": pl.int_range(own.height, eager=True), "record": assembly.record, "text": own["text"]})
+    lines = lines.filter(pl.col("record").is_in(assembly.record.filter(merged).unique().implode()))
+    heads = table.select(pl.col("row").cast(pl.Int64).alias("i"), "message")
+    lines = lines.join(heads, on="i", how="left", maintain_order="left")
+    bodies = lines.group_by("record", maintain_order=True).agg(pl.coalesce("message", "text").str.join("\n"))
+    return bodies.select(i="record", unprefixed="message")
+
+
 def _message(records: pl.DataFrame) -> pl.Series:
     message = records["message"].str.strip_chars()
-    missing = (message.is_null() | (message == "")).fill_null(True)  # noqa: FBT003 - polars has no keyword here
+    missing = (message.is_null() | (message == "")).fill_null(True)
     if not missing.any():
         return message
-    first = records["body"].str.extract(r"(?m)^[ \t]*(\S.*?)[ \t]*$")
-    later = records["body"].str.extract(r"\n[ \t]*(\S.*?)[ \t]*(?:\n|$)")
-    # A head without text is followed by what it announces; a plain line is its own message.
-    opened = records["layout"].is_not_null()
-    found = later.zip_with(opened & later.is_not_null(), first)
+    plain = missing & (records["line_count"] == 1)
+    message = records["body"].str.strip_chars().zip_with(plain, message)
+    missing = missing & ~plain
+    if not missing.any():
+        return message
+    text = records["unprefixed"].fill_null(records["body"])
+    first = text.str.extract(r"(?m)^[ \t]*(\S.*?)[ \t]*$")
+    later = text.str.extract(r"\n[ \t]*(\S.*?)[ \t]*(?:\n|$)")
+    found = _found(records, first, later)
     return found.zip_with(missing, message)
 
 
-def _numbers(records: pl.DataFrame) -> pl.Series:
+def _found(records: pl.DataFrame, first: pl.Series, later: pl.Series) -> pl.Series:
+    # A head without text is followed by what it announces; a plain line is its own message.
+    opened = records["layout"].is_not_null()
+    return later.zip_with(opened & later.is_not_null(), first)
+
+
+def _numbers(records: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.Series:
     numbers = records["number"]
     missing = numbers.is_null() & records["level"].is_not_null()
     if missing.any():
         numbers = severity.numbers(records["level"]).zip_with(missing, numbers)
+    for tag, number in (("error", 17), ("warning", 13)):
+        without = records["layout"].is_in(tagged(layouts, tag)).fill_null(False) & numbers.is_null()
+        if without.any():
+            numbers = numbers.set(without, number)
     bare = records["traceback"] & numbers.is_null()
     # A traceback that no logger announced ended the program or a thread of it.
     return numbers.set(bare, 17) if bare.any() else numbers
 
 
-def _exceptions(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
-    text = records["body"].zip_with(records["exception"].is_null(), records["exception"])
-    has = text.str.contains(_HAS_TRACEBACK, literal=True)
-    if "unprefixed" in records.columns:
-        text = text.zip_with(records["unprefixed"].is_null(), records["unprefixed"])
-    if not has.any():
+def _access(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
+    """uvicorn's access line as the message of any layout, JSON included."""
+    message = records["message"]
+    may = message.str.contains(r'^[0-9a-fA-F.:\[\]]+ - "[A-Z]+ ').fill_null(False) & records["status"].is_null()
+    if not may.any():
         return records
-    few = records.filter(has).select("i", "traceback")
-    found = [raised(one) for one in text.filter(has)]
-    frame = few.with_columns(
-        pl.Series("type_found", [one.type if one else None for one in found], dtype=pl.String),
-        pl.Series("text_found", [one.message if one else None for one in found], dtype=pl.String),
-        pl.Series("root_found", [one.root if one else None for one in found], dtype=pl.String),
-        pl.Series("line_found", [_line(one) for one in found], dtype=pl.String),
+    some = records.filter(may)
+    regex = r'^(?P<client>\S+) - "(?P<method>[A-Z]+) (?P<path>[^" ]*)(?: HTTP/[0-9.]+)?" (?P<status>[0-9]{3})'
+    parts = some["message"].str.extract_groups(regex).struct.unnest()
+    for name, key in (("method", "http.request.method"), ("path", "url.path"), ("client", "client.address")):
+        extra.append(pl.DataFrame({"i": some["i"], "value": parts[name]}).select("i", pl.lit(key).alias("key"), "value"))
+    found = pl.DataFrame({"i": some["i"], "status_found": parts["status"]})
+    records = records.join(found, on="i", how="left", maintain_order="left")
+    return records.with_columns(status=pl.coalesce("status", "status_found")).drop("status_found")
+
+
+def _exceptions(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
+    few = records.filter((pl.col("line_count") > 1) | pl.col("exception").is_not_null())
+    few = few.select("i", "traceback", text=pl.coalesce("unprefixed", "exception", "body"))
+    few = few.filter(pl.col("text").str.contains(_HAS_TRACEBACK, literal=True))
+    if few.is_empty():
+        return records
+    simple = few["text"].str.extract_groups(_ONE_TRACEBACK).struct.unnest().rename({"1": "type_found", "2": "text_found"})
+    frame = pl.concat([few, simple], how="horizontal").with_columns(
+        pl.col("text_found").str.strip_chars().replace("", None),
+        root_found=pl.lit(None, pl.String),
+        hard=pl.col("type_found").is_null() | (pl.col("text").str.count_matches(_HAS_TRACEBACK, literal=True) > 1),
+    )
+    frame = pl.concat([frame.filter(~pl.col("hard")), _read_hard(frame.filter("hard"))])
+    first = pl.col("text_found").str.extract(r"^([^\n]*)")
+    frame = frame.with_columns(
+        line_found=pl.when(first.is_not_null()).then(pl.format("{}: {}", "type_found", first)).otherwise("type_found")
     )
     extra.append(frame.filter(pl.col("root_found").is_not_null()).select("i", key=pl.lit("exception.root_type"), value="root_found"))
-    records = records.join(frame.drop("traceback"), on="i", how="left", maintain_order="left")
+    records = records.join(frame.drop("traceback", "text", "hard"), on="i", how="left", maintain_order="left")
     bare = pl.col("traceback") | pl.col("message").str.starts_with(_HAS_TRACEBACK)
     return records.with_columns(
-        exception_type=pl.coalesce("exception_type", "type_found") if records["exception"].null_count() < records.height
-        else pl.coalesce("type_found", "exception_type"),
+        # A traceback prints the full name, where a field or Celery's own line may have the short one.
+        exception_type=pl.coalesce("type_found", "exception_type"),
         exception_message=pl.when(pl.col("type_found").is_not_null()).then(pl.coalesce("text_found", "exception_message")).otherwise("exception_message"),
         message=pl.when(bare & pl.col("line_found").is_not_null()).then("line_found").otherwise("message"),
     ).drop("type_found", "text_found", "root_found", "line_found")  # fmt: skip
 
 
-def _line(one: Raised | None) -> str | None:
-    if one is None:
-        return None
-    first = (one.message or "").split("\n", 1)[0]
-    return f"{one.type}: {first}" if first else one.type
+def _read_hard(frame: pl.DataFrame) -> pl.DataFrame:
+    """Chains, groups and quoted tracebacks, one by one."""
+    found = [raised(text) or Raised(None, None, None) for text in frame["text"]]
+    return frame.with_columns(
+        pl.Series("type_found", [one.type for one in found], dtype=pl.String),
+        pl.Series("text_found", [one.message for one in found], dtype=pl.String),
+        pl.Series("root_found", [one.root for one in found], dtype=pl.String),
+    )
 
 
 def _ids(records: pl.DataFrame) -> pl.DataFrame:
@@ -103,7 +157,7 @@ def _ids(records: pl.DataFrame) -> pl.DataFrame:
     may = message.str.contains(r"(?:[_\-]id|Id|ID)[\"']?[=:]")
     if not may.any():
         return records
-    some = records.filter(may.fill_null(False)).select("i", "message")  # noqa: FBT003
+    some = records.filter(may.fill_null(False)).select("i", "message")
     value = ascii_classes(r"[\"']?[=:] ?[\"']?([\w\-]+)")
     found = some.select(
         "i", *(pl.col("message").str.extract(rf"(?:^|[\s,({{\[\"']){names}{value}").alias(f"{name}_found") for name, names in _IDS.items())
@@ -121,18 +175,25 @@ def _attributes(records: pl.DataFrame, heads: Heads, extra: list[pl.DataFrame]) 
     long += [frame.select(pl.col("i").cast(pl.Int64), "key", "value") for frame in extra]
     if not long or records.is_empty():
         return nothing
-    place = records.select("i", at=pl.int_range(pl.len(), dtype=pl.Int64))
-    pairs = pl.concat(long).drop_nulls().join(place, on="i", how="inner")
+    pairs = pl.concat(long).drop_nulls()
     if pairs.is_empty():
         return nothing
-    pairs = pairs.unique(["at", "key"], keep="first", maintain_order=True).sort("at", maintain_order=True)
-    counts = pairs.group_by("at", maintain_order=True).len()
-    sizes = place.select("at").join(counts, on="at", how="left", maintain_order="left")["len"]
-    offsets = pl.concat([pl.Series([0], dtype=pl.Int64), sizes.fill_null(0).cast(pl.Int64).cum_sum()])
+    # Heads of merged blocks and of quoted lines belong to no record.
+    at = records["i"].search_sorted(pairs["i"]).cast(pl.Int64)
+    own = records["i"].gather(at.clip(0, records.height - 1)) == pairs["i"]
+    keys = pairs["key"].unique().sort()
+    number = pairs["key"].replace_strict(keys, pl.int_range(keys.len(), eager=True), return_dtype=pl.Int64)
+    pairs = pairs.with_columns(at=at, code=at * keys.len() + number).filter(own).sort("code", maintain_order=True)
+    pairs = pairs.filter((pl.col("code") != pl.col("code").shift(1)).fill_null(True))
+    if pairs.is_empty():
+        return nothing
+    counts = pairs["at"].rle().struct.unnest()
+    sizes = pl.zeros(records.height, pl.Int64, eager=True).scatter(counts["value"], counts["len"].cast(pl.Int64))
+    offsets = pl.concat([pl.Series([0], dtype=pl.Int64), sizes.cum_sum()])
     structs = pa.StructArray.from_arrays(
         [pairs["key"].to_arrow(), pairs["value"].to_arrow()], names=["key", "value"]
     )
-    lists = pa.LargeListArray.from_arrays(offsets.to_arrow(), structs, mask=sizes.is_null().to_arrow())
+    lists = pa.LargeListArray.from_arrays(offsets.to_arrow(), structs, mask=(sizes == 0).to_arrow())
     found = pl.from_arrow(lists)
     assert isinstance(found, pl.Series)
     return found.cast(ATTRIBUTES).alias("attributes")

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import polars as pl
 
-from triage.parse.layout import Layout
+from triage.parse.layout import Layout, ascii_classes
 
 SAMPLE = 256
 # No layout starts with white space but Celery's banner; most lines of tracebacks go here at the cost of one byte.
@@ -66,6 +66,8 @@ def _tier(rest: pl.DataFrame, group: list[tuple[int, Layout]], found: list[pl.Da
 
 def _claim(rest: pl.DataFrame, number: int, layout: Layout, found: list[pl.DataFrame]) -> pl.DataFrame:
     mask = rest["text"].str.contains(layout.test)
+    if layout.unless and mask.any():
+        mask = mask & ~rest["text"].str.contains(ascii_classes(layout.unless))
     if not mask.any():
         return rest
     found.append(rest.filter(mask).select("row", layout=pl.lit(number, pl.Int16)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 _NAME = r"[A-Za-z_][\w.]*(?:\.<locals>\.[\w.]+)*"
 _START = re.compile(r"^[ |+]*(?:Exception Group )?Traceback \(most recent call last\):", re.M)
 _FINAL = re.compile(rf"^(?P<bar>[ |]*)(?P<type>{_NAME})(?::(?: (?P<message>.*))?)?$")
+_LEAF = re.compile(rf"^ *\| (?P<type>{_NAME})(?::(?: .*)?)?$", re.M)
 _CHAIN = re.compile(r"^(?:The above exception was the direct cause|During handling of the above exception)", re.M)
 _QUOTED = re.compile(r'^"""\n(.*?)^"""$', re.M | re.S)
 _WRAPPERS = frozenset({"billiard.einfo.ExceptionWithTraceback", "billiard.einfo.RemoteTraceback",
@@ -19,7 +21,7 @@ _FRAME = re.compile(r'^[ |>]*(?:File ".*", line \d+|└|│|\^|~)')
 class Raised:
     """The exception at the end of a traceback, and the first of its chain where that is another one."""
 
-    type: str
+    type: str | None
     message: str | None
     root: str | None
 
@@ -42,7 +44,7 @@ def raised(text: str) -> Raised | None:
 
 def _blocks(text: str) -> list[str]:
     starts = [match.start() for match in _START.finditer(text)]
-    return [text[low:high] for low, high in zip(starts, [*starts[1:], len(text)], strict=True)]
+    return [text[low:high] for low, high in pairwise([*starts, len(text)])]
 
 
 def _last(text: str) -> tuple[str, str | None] | None:
@@ -65,8 +67,7 @@ def _root(text: str) -> str | None:
         found = _final(blocks[0])
         return found[0] if found else None
     if "Exception Group" in blocks[0].split("\n", 1)[0]:
-        leaves = [m for m in (_FINAL.match(line) for line in blocks[0].split("\n")[1:]) if m and "|" in m["bar"]]
-        named = [m["type"] for m in leaves if not m["type"].endswith("Group")]
+        named = [match["type"] for match in _LEAF.finditer(blocks[0]) if not match["type"].endswith("Group")]
         return named[0] if named else None
     return None
 

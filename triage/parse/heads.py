@@ -27,6 +27,7 @@ ATTRIBUTES = {
     "command": "postgres.command_tag", "backend": "postgres.backend_type", "vhost": "server.address", "line": "code.line",
     "place": "code.place", "where": "code.place",
 }  # fmt: skip
+REQUEST = r"^(?:-|req[0-9A-Za-z_\-]+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F\-]{4,22}|[0-9a-f]{16,32})$"
 ATTRIBUTE_FRAME = {"row": pl.UInt32, "key": pl.String, "value": pl.String}
 
 
@@ -92,6 +93,11 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
             columns[name] = groups[name]
     if "pid2" in names:
         columns["pid"] = columns["pid"].zip_with(columns["pid"].is_not_null(), groups["pid2"])
+    if "thread" in names and "req" not in names:
+        # A filter's request id stands where other programs print the thread.
+        ids = groups["thread"].str.contains(REQUEST)
+        columns["request_id"] = groups["thread"].zip_with(ids, groups["thread"].clear(own.height)).replace("-", None)
+        columns["thread"] = groups["thread"].zip_with(~ids, groups["thread"].clear(own.height))
     if "req" in names:
         columns["request_id"] = groups["req"].replace("-", None)
     if "ts" in names and layout.clock != "none":
@@ -111,7 +117,7 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
             heads.attribute(own["row"], "user.name", groups[name].replace("-", None))
         else:
             heads.attribute(own["row"], ATTRIBUTES[name], groups[name])
-    frame = pl.DataFrame(list(columns[name].alias(name) for name in columns))
+    frame = pl.DataFrame([columns[name].alias(name) for name in columns])
     if "prefix" in layout.tags:
         frame = _postgres_prefix(frame, groups["prefix"], heads)
     heads.frames.append(conform(frame))
@@ -121,11 +127,12 @@ def _postgres_prefix(frame: pl.DataFrame, prefix: pl.Series, heads: Heads) -> pl
     """Find process, user, database, client and SQLSTATE in a log_line_prefix that we do not know."""
     frame = frame.with_columns(
         pid=pl.coalesce(
-            prefix.str.extract(r"\[(\d+)(?:-\d+)?\]"), prefix.str.extract(r"(?:pid|p|process)[=:](\d+)"),
+            prefix.str.extract(r"\[(\d+)\]"), prefix.str.extract(r"(?:pid|p|process)[=:](\d+)"),
+            prefix.str.extract(r"\[(\d{2,8})-\d+\]"),
             prefix.str.extract(r"(?:^|[\s:\-])(\d{2,8})(?:[\s:\-]|$)"),
         ),
         sqlstate=pl.coalesce(
-            prefix.str.extract(r"(?:state|sqlstate|err|e|error_code|code|sql_error)=([0-9A-Z]{5})\b"),
+            prefix.str.extract(r"(?:state|sqlstate|err|e|error_code|code|sql_error|sql_error_code) ?= ?([0-9A-Z]{5})\b"),
             prefix.str.extract(r"(?:^|[\s,:\[|])([0-9][0-9A-Z][0-9A-Z]{3}|[FPHX][0-9XV][0-9]{3})(?:$|[\s,:\]|])"),
         ),
     )  # fmt: skip

@@ -10,7 +10,8 @@ from triage.parse.layout import ascii_classes
 from triage.parse.severity import SYSLOG
 from triage.parse.syslog import rfc3339
 
-JSON_FILE = r'^\{(?:"[a-z]+":"[^"]*",)*"log":".*"stream":"std(?:out|err)".*\}\s*$'
+_STREAM = r'"stream" ?: ?"std(?:out|err)"'
+JSON_FILE = rf'^\{{.*(?:"log" ?: ?".*{_STREAM}|{_STREAM}.*"log" ?: ?").*\}}\s*$'
 JOURNAL = r'^\{.*"__REALTIME_TIMESTAMP" ?: ?"\d+".*\}\s*$'
 # The order in which the engine writes the members; anything else goes through a JSON reader.
 _USUAL = (
@@ -57,7 +58,7 @@ def unescape(text: pl.Series) -> pl.Series:
     escaped = text.str.contains("\\", literal=True).fill_null(False)
     if not escaped.any():
         return text
-    quoted = text.filter(escaped).to_frame("t").select(pl.format('"{}"', "t")).to_series()
+    quoted = text.filter(escaped).rechunk().to_frame("t").select(pl.format('"{}"', "t")).to_series()
     try:
         plain = quoted.str.json_decode(pl.String)
     except pl.exceptions.PolarsError:

@@ -24,7 +24,12 @@ def objects(text: pl.Series) -> pl.DataFrame:
     if text.is_empty():
         return pl.DataFrame()
     try:
-        frame = pl.read_ndjson(io.BytesIO("\n".join(text).encode("utf-8", "replace")), infer_schema_length=None)
+        joined = str(text.str.join("\n").item()).encode()
+        frame = pl.read_ndjson(io.BytesIO(joined), infer_schema_length=None)
+        if not all(_plain(kind) for kind in frame.schema.values()):
+            # One fraction makes floats of a whole column: read as text, a value does not depend on its neighbours.
+            schema = {name: _texts(kind) for name, kind in frame.schema.items()}
+            frame = pl.read_ndjson(io.BytesIO(joined), schema=schema)
         if frame.height == text.len() and frame.width <= MAX_KEYS:
             return _flat(frame)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
@@ -35,6 +40,18 @@ def objects(text: pl.Series) -> pl.DataFrame:
         parts = [objects(text.slice(0, half)), objects(text.slice(half))]
         return pl.concat([part if part.width else _nothing(part.height or half) for part in parts], how="diagonal")
     return pl.DataFrame([dict(_items(_loads(one))) | {"\0": ""} for one in text], infer_schema_length=None).drop("\0")
+
+
+def _plain(kind: pl.DataType) -> bool:
+    if isinstance(kind, pl.Struct):
+        return all(_plain(field.dtype) for field in kind.fields)  # type: ignore[arg-type]
+    return kind.is_integer() or kind in (pl.String, pl.Boolean, pl.Null)
+
+
+def _texts(kind: pl.DataType) -> pl.DataType:
+    if isinstance(kind, pl.Struct) and kind.fields:
+        return pl.Struct({field.name: _texts(field.dtype) for field in kind.fields})  # type: ignore[arg-type]
+    return pl.String()
 
 
 def _nothing(height: int) -> pl.DataFrame:
@@ -54,7 +71,8 @@ def _items(value: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterat
         if isinstance(one, dict) and one and depth < 6:
             yield from _items(one, f"{prefix}{key}.", depth + 1)
         elif one is not None:
-            plain = one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
+            whole = isinstance(one, float) and one.is_integer() and abs(one) < 1e15
+            plain = one if isinstance(one, str) else json.dumps(int(one) if whole else one, ensure_ascii=False)
             yield prefix + key, plain.encode("utf-8", "replace").decode()
 
 
@@ -98,9 +116,12 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
 
     frame = objects(own["text"].str.replace_all("\n", " ", literal=True))
     used: set[str] = set()
-    ts = pick(frame, KEYS["ts"], used)
-    level = pick(frame, KEYS["level"], used)
-    message = pick(frame, KEYS["message"], used)
+    # CloudNativePG wraps the server's own record into one of its manager's.
+    inner = {"ts": "record.log_time", "level": "record.error_severity", "message": "record.message", "pid": "record.process_id"}
+    wrapped = "record.error_severity" in frame.columns
+    ts, level, message = (
+        pick(frame, ((inner[name],) if wrapped else ()) + KEYS[name], used) for name in ("ts", "level", "message")
+    )
     local, zone = times(ts, year)
     columns: dict[str, pl.Series] = {
         "row": own["row"], "layout": own["layout"], "local": local, "zone": zone, "level": _worded(level),
@@ -110,7 +131,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     columns["number"] = columns["number"].zip_with(columns["number"].is_not_null(), otel.set(otel > 24, None))
     for name in ("logger", "pid", "thread", "service", "host", "exception", "exception_type", "exception_message",
                  "sqlstate", "task_id", "task_name", "request_id", "job_id", "user_id", "trace_id", "span_id"):  # fmt: skip
-        columns[name] = pick(frame, KEYS[name], used)
+        columns[name] = pick(frame, ((inner[name],) if wrapped and name in inner else ()) + KEYS[name], used)
     status = pick(frame, KEYS["status"], used)
     columns["status"] = status.str.extract(r"^([1-5]\d\d)$")
     columns["duration_ms"] = _duration(frame, used)

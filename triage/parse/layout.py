@@ -23,6 +23,10 @@ LEVEL = (
     r"(?P<level>(?i:TRACE|DEBUG|VERBOSE|INFORMATION|INFO|SUCCESS|NOTICE|WARNING|WARN|ERROR|ERR|EXCEPTION|CRITICAL"
     r"|CRIT|FATAL|ALERT|PANIC|SEVERE|EMERGENCY|EMERG))"
 )
+OTHER_STAMP = (  # basicConfig's datefmt as people write it: 11/23/2026 05:22:05 PM, 23-Nov-26 17:22:05, 23 Nov 2026 17:22:05
+    r"(?P<ts>(?:\d\d/\d\d/\d{4}|\d\d[ \-][A-Z][a-z]{2}[ \-]\d{2}(?:\d{2})?),? \d\d:\d\d:\d\d(?: [AP]M)?)(?:[.,](?P<frac>\d{1,9}))?"
+)
+TIME_ONLY = r"(?P<ts>[0-2]\d:[0-5]\d:[0-5]\d)(?:[.,](?P<frac>\d{1,9}))?"
 LOGGER = r"(?P<logger>[A-Za-z_][\w.$\-]*)"
 
 
@@ -41,6 +45,7 @@ class Layout:
     tier: int = 0
     clock: str = "iso"
     single: bool = False
+    unless: str | None = None  # a line that also matches this is none of ours
     zone: str | None = None  # the zone of a clock that by the program's definition has one
     tags: frozenset[str] = field(default_factory=frozenset)
 

@@ -59,14 +59,17 @@ LAYOUTS = (
     Layout(
         "postgres.any_prefix",
         "postgres",
-        r"(?P<head>(?:[\[(<]?(?:" + ISO + r"|(?P<epoch>\d{10}(?:\.\d{1,6})?))" + _ZONE + r"(?P<prefix>[^\"{\n]{0,250}?[\s\]:>,)\-|]))" + WORD + ")",
+        r"(?P<head>(?:[\[(<]? ?(?:" + ISO + r"|(?P<epoch>\d{10}(?:\.\d{1,6})?))" + _ZONE + r"(?P<prefix>[^\"{\n]{0,250}?[\s\]:>,)\-|]))" + WORD + ")",
         tier=1,
+        # An application that quotes the server: it has printed a level of its own before.
+        unless=r'^[^"{\n]{8,250}?\b(?i:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b(?:[^:\w]|:[^ ]|: [^ ])'
+        r'[^"{\n]{0,250}?[\s\]:>,)\-|](?:' + _WORDS + r"):(?:  ?|$)",
         tags=frozenset({"postgres", "prefix"}),
     ),
     Layout(  # without a time: `[812] LOG:  …`, `user@db LOG:  …`, `[3-1] user=u,db=d ERROR:  …` as syslog carries it
         "postgres.undated",
         "postgres",
-        r"(?P<head>(?P<prefix>(?:\[\d+(?:-\d+)?\][: ]*|[\w.\-]+@[\w.\-]+ |(?:user|db|app|client|host)=[^\s]* ?)+:? ?)" + WORD + ")",
+        r"(?P<head>(?P<prefix>(?:\[\d+(?:-\d+)?\][: ]*|[\w.\-]+@[\w.\-]+ |\w+=[^\s]* ?|\[[A-Z_]{4,}\] +|sql_error_code = \w{5} )+:? ?)" + WORD + ")",
         clock="none",
         tier=1,
         tags=frozenset({"postgres", "prefix"}),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import polars as pl
 
 from triage.parse.assemble import Assembly
-from triage.parse.postgres import CONTINUES
+from triage.parse.postgres import CONTINUES, ENGLISH
 
 # "duration:" in the server's translations.
 _DURATION = r"^(?:duration|Dauer|持续时间|执行时间|durée|duración|duração|durata|продолжительность|期間|실행시간)\s?[:：] ?([0-9.]+) ?(?:ms|毫秒|мс|мсек)"
 _STATEMENT = r"(?s)^.{3,20}?[0-9.]+ \S+\s+(?:statement|execute [^:]*|parse [^:]*|bind [^:]*|语句|Anweisung|[^:\s]+(?: [^:]*)?)[:：] ?(.*)$"
 _PLAN = r"(?s)^duration: [0-9.]+ ms  plan:\s*(.*)$"
-_AFTER = r"(?:after|nach|于|在) ([0-9.]+) ms|after ([0-9.]+) ms"
+_CHARACTER = r" (?:at character|bei Zeichen|第|字符|于字符) ?([0-9]+)(?: ?个字符处)?$"
 
 
 def add(
@@ -20,6 +20,12 @@ def add(
     """Add `duration_ms` and the `postgres.*` attributes."""
     mine = records.filter((pl.col("source") == "postgres") | pl.col("layout").is_in(layouts)).select("i", "message", "body", "line_count")
     _continuations(mine, own, assembly, table, extra)
+    place = mine["message"].str.extract(_CHARACTER)
+    if place.null_count() < place.len():
+        extra.append(pl.DataFrame({"i": mine["i"], "value": place}).drop_nulls().select("i", key=pl.lit("postgres.position"), value="value"))
+        records = records.with_columns(message=pl.when(pl.col("i").is_in(mine["i"].implode())).then(pl.col("message").str.replace(_CHARACTER, "")).otherwise("message"))
+        mine = mine.with_columns(pl.col("message").str.replace(_CHARACTER, ""))
+    records = _english(records, layouts)
     full = _full_message(mine, own, assembly)
     duration = full.str.extract(_DURATION)
     plan = full.str.extract(_PLAN)
@@ -36,6 +42,12 @@ def add(
         return records
     records = records.join(times, on="i", how="left", maintain_order="left")
     return records.with_columns(duration_ms=pl.coalesce("duration_ms", "took")).drop("took")
+
+
+def _english(records: pl.DataFrame, layouts: list[int]) -> pl.DataFrame:
+    """Severity words of the server's translations in English, so that one word means one thing in the lake."""
+    own = pl.col("layout").is_in(layouts) & pl.col("level").is_in(list(ENGLISH))
+    return records.with_columns(level=pl.when(own).then(pl.col("level").replace(ENGLISH)).otherwise("level"))
 
 
 def _full_message(mine: pl.DataFrame, own: pl.DataFrame, assembly: Assembly) -> pl.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import polars as pl
@@ -10,24 +11,24 @@ from triage.parse import clock, csvlog, json_fields, syslog
 from triage.parse.assemble import Assembly, assemble, tagged
 from triage.parse.details import add_details
 from triage.parse.detect import detect
-from triage.parse.heads import HEADS, Heads, read_heads
+from triage.parse.heads import Heads, read_heads
 from triage.parse.layout import Layout
 from triage.parse.merge import MERGED, POSTGRES_ROWS
 from triage.parse.options import ParseOptions
 from triage.parse.registry import layouts_for
 from triage.parse.wrappers import MAX_ROWS_BETWEEN, STREAM, unwrap
-from triage.schema import ATTRIBUTES, LOGS, Resource
+from triage.schema import LOGS, Resource
 
 MAX_CARRY_ROWS = 60_000  # lines kept for the next batch; beyond either bound what is open is taken as complete
 MAX_CARRY_BYTES = 64 << 20
-_LOOK_BACK = 5000  # records searched for one with a time of its own to cut at
+_LOOK_BACK = 5000  # lines searched for one with a time of its own to cut at
 GENERIC = frozenset({"app", "other"})  # families that say how a line looks and not which program wrote it
 
 
 def parse(lines: pl.DataFrame, resource: Resource, options: ParseOptions = ParseOptions()) -> pl.DataFrame:  # noqa: B008
     """One row per record, in the order of first lines; never raises on any text."""
     if lines.is_empty():
-        return _result(pl.DataFrame(), resource)
+        return _result(pl.DataFrame())
     year = (options.now or datetime.now(UTC)).year
     layouts = layouts_for(options)
     own = unwrap(lines)
@@ -49,7 +50,7 @@ def parse(lines: pl.DataFrame, resource: Resource, options: ParseOptions = Parse
     records = add_details(records, own, assembly, heads, layouts, table)
     records = _provenance(records, lines, resource)
     records = clock.resolve(records, options)
-    return _result(records, resource)
+    return _result(records)
 
 
 def _streams(own: pl.DataFrame) -> pl.Series:
@@ -81,10 +82,7 @@ def _gather(own: pl.DataFrame, assembly: Assembly, layouts: tuple[Layout, ...]) 
             pl.col("body").fill_null(pl.col("text")), pl.col("line_count").fill_null(1),
             last=pl.max_horizontal("last", "end"),
         ).drop("end")  # fmt: skip
-    records = records.with_columns(open=_open(frame, records, mergeable))
-    # A blank line that nothing precedes is no event; any other belongs to the record before it.
-    blank = ~records["body"].str.contains(r"\S")
-    return records.filter(~blank) if blank.any() else records
+    return records.with_columns(open=_open(frame, records, mergeable))
 
 
 def _open(frame: pl.DataFrame, records: pl.DataFrame, mergeable: list[int]) -> pl.Series:
@@ -131,7 +129,12 @@ def _source(records: pl.DataFrame, layouts: tuple[Layout, ...], resource: Resour
     by_program = pl.col("program").replace_strict(syslog.SOURCES, default=None, return_dtype=pl.String)
     fallback = pl.when("traceback").then(pl.lit("app")).otherwise(own.fill_null("other"))
     known = pl.lit(resource.source, pl.String)
-    specific = pl.when(~own.is_in(list(GENERIC))).then(own)
+    specific: pl.Expr = pl.when(~own.is_in(list(GENERIC))).then(own)
+    # The Common Log Format is nginx's and gunicorn's alike: without more knowledge the service's name decides.
+    proxy = resource.source == "nginx" or re.search(r"nginx|proxy|ingress|gateway|httpd|apache|access|stdin|^-?$", resource.service_name)
+    clf = [number for number, layout in enumerate(layouts) if layout.name == "access.clf"]
+    if not proxy:
+        specific = pl.when(pl.col("layout").is_in(clf)).then(pl.lit(resource.source or "app")).otherwise(specific)
     beat = (specific == "celery") & (
         pl.col("message").str.contains(r"^(?:beat: |Scheduler: |DatabaseScheduler)") | (known == "beat").fill_null(False)
     )
@@ -163,8 +166,7 @@ RESULT = {
 }  # fmt: skip
 
 
-def _result(records: pl.DataFrame, resource: Resource) -> pl.DataFrame:
-    del resource
+def _result(records: pl.DataFrame) -> pl.DataFrame:
     if not records.width:
         return pl.DataFrame(schema=RESULT)
     return records.select(
@@ -186,16 +188,14 @@ def open_from(records: pl.DataFrame, lines: pl.DataFrame) -> int:
     first, last = records["first_line"], records["last_line"]
     reach = last.cum_max().shift(1, fill_value=-1)  # the last line of all records that begin earlier
     legal = (reach < first) & (first <= cut)
-    dated = legal & records["dated"]
-    best = first.filter(legal).max()
-    if records["dated"].any():
-        with_time = first.filter(dated).max()
-        if with_time is not None and best is not None and int((first <= best).sum()) - int((first <= with_time).sum()) < _LOOK_BACK:  # type: ignore[operator, arg-type]
-            best = with_time
-    at = int(best) if best is not None else 0  # type: ignore[arg-type]
+    at = _latest(first.filter(legal))
+    timed = _latest(first.filter(legal & records["dated"]))
+    if at - timed < _LOOK_BACK:
+        at = timed
     if total - at > MAX_CARRY_ROWS or int(lines["text"].slice(at).str.len_bytes().sum()) > MAX_CARRY_BYTES:
         return total
     return at
 
 
-__all__ = ["ATTRIBUTES", "HEADS", "open_from", "parse"]
+def _latest(starts: pl.Series) -> int:
+    return int(starts[-1]) if starts.len() else 0

@@ -16,6 +16,28 @@ LAYOUTS = (
         single=True,
         tags=frozenset({"logfmt"}),
     ),
+    Layout(  # what a shell or a runtime writes as the last word of a program
+        "process.killed",
+        "other",
+        r"(?P<head>)(?:Killed|Segmentation fault|Aborted|Bus error|Illegal instruction)(?: \(core dumped\))?\s*$",
+        clock="none",
+        single=True,
+        tags=frozenset({"error"}),
+    ),
+    Layout(
+        "process.panic",
+        "other",
+        r"(?P<head>)(?:panic: |fatal error: |terminate called after throwing |runtime: out of memory|Exception in thread \")",
+        clock="none",
+        tags=frozenset({"error"}),
+    ),
+    Layout(
+        "docker.compose_event",
+        "other",
+        r"(?P<head>)(?:[\w.\-]+ exited with code \d+|Attaching to [\w.\-]+(?:, [\w.\-]+)*|Gracefully stopping\.\.\.[^\n]*)\s*$",
+        clock="none",
+        single=True,
+    ),
     Layout(
         "go.klog",
         "other",
@@ -41,7 +63,7 @@ LAYOUTS = (
     Layout(
         "rust.tracing",
         "other",
-        r"(?P<head>" + ISO + r"(?P<zone>Z|[+-]\d\d:\d\d) +(?P<level>TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w]+(?:\{[^}]*\})?:)*(?: ?(?P<logger>[\w]+(?:::\w+)+):)? )",
-        tier=3,
+        r"(?P<head>" + ISO + r"(?P<zone>Z|[+-]\d\d:\d\d) +(?P<level>TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w]+(?:\{[^}]*\})?:)* ?(?P<logger>[\w]+(?:::\w+)+): )",
+        tier=2,
     ),
 )

@@ -29,6 +29,7 @@ def summary(report: Report) -> dict[str, Any]:
                 "first_seen": formats.rfc3339(p.first_seen),
                 "last_seen": formats.rfc3339(p.last_seen),
                 "services": list(p.services),
+                "by_service": dict(p.by_service),
             }
             for p in report.problems
         ],

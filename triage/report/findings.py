@@ -107,7 +107,7 @@ def problems(
             count.records,
             count.first_seen,
             count.last_seen,
-            count.services,
+            count.by_service,
             count.derived,
             _together(
                 [lane.buckets for lane in (*by_problem.get(count.problem, ()), *extra) if lane.problem == count.problem]

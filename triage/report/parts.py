@@ -149,9 +149,13 @@ class ProblemRow:
     records: int
     first_seen: datetime
     last_seen: datetime
-    services: tuple[str, ...]
+    by_service: Mapping[str, int]  # distinct failures
     derived: bool  # concluded from what is missing, not logged
     buckets: Buckets  # of records
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(self.by_service)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,215 @@
+"""Which lines are one record, and what is read from it: the traps that real programs set."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.test_parse_wrappers import NOW, records
+from triage.parse import ParseOptions, open_from, parse
+from triage.schema import LINES, Resource
+
+FRAME = ["Traceback (most recent call last):", '  File "/srv/a.py", line 1, in f', "    raise ValueError(1)"]
+PG = "2026-11-23 17:21:28.265 UTC"
+
+
+def attributes(one: dict[str, Any]) -> dict[str, str]:
+    return {pair["key"]: pair["value"] for pair in one["attributes"] or []}
+
+
+def test_postgres_lines_of_interleaved_processes_join_by_process() -> None:
+    found = records(
+        f"{PG} [66] ERROR:  deadlock detected", f"{PG} [67] LOG:  duration: 1.5 ms  statement: SELECT 1",
+        f"{PG} [66] DETAIL:  Process 66 waits for ShareLock;", "\tProcess 67 waits.", f"{PG} [67] ERROR:  other",
+        f"{PG} [66] STATEMENT:  UPDATE x", "\tSET y = 1", f"{PG} [67] STATEMENT:  SELECT 2",
+    )  # fmt: skip
+    assert [(one["process_id"], one["line_count"], one["message"]) for one in found] == [
+        ("66", 5, "deadlock detected"), ("67", 1, "duration: 1.5 ms  statement: SELECT 1"), ("67", 2, "other"),
+    ]  # fmt: skip
+    assert attributes(found[0])["postgres.detail"] == "Process 66 waits for ShareLock;\nProcess 67 waits."
+    assert attributes(found[0])["postgres.statement"] == "UPDATE x\nSET y = 1"
+    assert (found[1]["duration_ms"], attributes(found[1])["postgres.statement"]) == (1.5, "SELECT 1")
+
+
+@pytest.mark.parametrize(("word", "english"), [("FEHLER", "ERROR"), ("错误", "ERROR"), ("日志", "LOG"), ("致命错误", "FATAL")])
+def test_postgres_severities_of_other_languages_are_told_in_english(word: str, english: str) -> None:
+    (one,) = records(f"{PG} [66] {word}:  text")
+    assert (one["severity_text"], one["source"]) == (english, "postgres")
+
+
+def test_an_application_that_quotes_postgres_is_no_postgres() -> None:
+    (one,) = records("2026-11-23 17:22:05.123 | INFO     | app:run:12 - user says: ERROR:  deadlock detected")
+    assert (one["source"], one["severity_text"]) == ("app", "INFO")
+
+
+def test_sqlalchemy_detail_lines_and_blank_lines_stay_inside_the_traceback() -> None:
+    found = records(
+        "2026-11-23 17:21:32,636 ERROR app.db: failed", *FRAME,
+        "sqlalchemy.exc.IntegrityError: (psycopg2.errors.UniqueViolation) duplicate key", "DETAIL:  Key (id)=(1) exists.",
+        "HINT:  look", "", "[SQL: INSERT INTO x]", "(Background on this error at: https://sqlalche.me/e/20/gkpj)",
+        "2026-11-23 17:21:32,637 INFO app.db: next",
+    )  # fmt: skip
+    assert [one["line_count"] for one in found] == [10, 1]
+    assert found[0]["exception_type"] == "sqlalchemy.exc.IntegrityError"
+
+
+def test_user_text_with_newlines_belongs_to_its_header() -> None:
+    found = records("2026-11-23 17:21:32,636 INFO app.ai: prompt=first", "MemoryError: no error at all", "Killed by a joke")
+    assert [(one["line_count"], one["severity_number"], one["exception_type"]) for one in found] == [(3, 9, None)]
+
+
+def test_the_chain_names_what_was_raised_last_and_its_root() -> None:
+    (one,) = records(
+        "ERROR:app:failed", *FRAME, "KeyError: 'k'", "",
+        "The above exception was the direct cause of the following exception:", "", *FRAME, "app.errors.Refused: no",
+    )  # fmt: skip
+    assert (one["exception_type"], one["exception_message"]) == ("app.errors.Refused", "no")
+    assert attributes(one)["exception.root_type"] == "KeyError"
+
+
+def test_billiards_quoted_traceback_is_one_record_with_the_inner_exception() -> None:
+    (one,) = records(
+        "[2026-11-23 17:22:56,644: ERROR/MainProcess] Task handler raised error: WorkerLostError('x Job: 5.')",
+        *FRAME, "billiard.einfo.ExceptionWithTraceback: ", '"""', *FRAME,
+        "billiard.exceptions.WorkerLostError: Worker exited prematurely: signal 9 (SIGKILL) Job: 5.", '"""',
+    )  # fmt: skip
+    assert (one["line_count"], one["exception_type"]) == (11, "billiard.exceptions.WorkerLostError")
+
+
+def test_an_exception_group_is_one_record() -> None:
+    (one,) = records(
+        "ERROR:app:batch", "  + Exception Group Traceback (most recent call last):", '  |   File "x.py", line 1, in f',
+        "  | ExceptionGroup: batch failed (2 sub-exceptions)", "  +-+---------------- 1 ----------------",
+        "    | ValueError: a", "    +---------------- 2 ----------------", "    | KeyError: 'b'",
+        "    +------------------------------------",
+    )  # fmt: skip
+    assert (one["line_count"], one["exception_type"]) == (9, "ExceptionGroup")
+    assert attributes(one)["exception.root_type"] == "ValueError"
+
+
+@pytest.mark.parametrize("final", ["NotImplementedError", "KeyboardInterrupt", "app.Odd", "SyntaxError: invalid syntax"])
+def test_the_final_line_may_lack_a_message_or_a_usual_name(final: str) -> None:
+    (one,) = records("ERROR:app:failed", *FRAME, final)
+    assert one["exception_type"] == final.split(":")[0]
+
+
+def test_a_traceback_after_an_info_line_ended_the_program() -> None:
+    found = records("INFO:app:done", *FRAME, "SystemError: x")
+    assert [(one["line_count"], one["severity_number"], one["message"]) for one in found] == [
+        (1, 9, "done"), (4, 17, "SystemError: x"),
+    ]  # fmt: skip
+
+
+def test_celerys_line_by_line_traceback_is_joined_again() -> None:
+    head = "[2026-11-23 17:22:55,484: WARNING/ForkPoolWorker-{}] "
+    one, two = head.format(1), head.format(2)
+    found = records(
+        f"{one}Exception ignored in: <function x>", f"{two}plain text on stderr", f"{one}Traceback (most recent call last):",
+        f'{one}  File "x.py", line 1, in f', f"{one}    f()", f"{one}    ^", f"{one}OSError: closed", f"{one}another text",
+    )  # fmt: skip
+    assert [one["line_count"] for one in found] == [6, 1, 1]
+    assert found[0]["exception_type"] == "OSError"
+
+
+def test_celerys_reconnect_message_keeps_its_second_line() -> None:
+    found = records(
+        "[2026-11-23 17:23:04,811: ERROR/MainProcess] consumer: Cannot connect to amqp://x: refused.",
+        "Trying again in 2.00 seconds... (1/None)", "", "[2026-11-23 17:23:06,811: INFO/MainProcess] Connected to amqp://x",
+    )  # fmt: skip
+    assert [one["line_count"] for one in found] == [3, 1]
+
+
+def test_celery_task_fields() -> None:
+    head = "[2026-11-23 17:22:55,484: INFO/ForkPoolWorker-2] Task a.b[0608-1] "
+    done, again, due = records(
+        head + "succeeded in 0.5s: {'x': 1}", head + "retry: Retry in 1s: ConnectionError('AIHubMix')",
+        "[2026-11-23 17:22:57,784: INFO/MainProcess] Scheduler: Sending due task heartbeat (capp.ok)",
+    )  # fmt: skip
+    assert (done["task_id"], done["task_name"], done["duration_ms"]) == ("0608-1", "a.b", 500.0)
+    assert attributes(done) == {"celery.state": "succeeded", "celery.runtime_s": "0.5"}
+    assert (again["exception_type"], attributes(again)["celery.retry_in_s"]) == ("ConnectionError", "1")
+    assert (due["source"], due["task_name"], attributes(due)["beat.entry"]) == ("beat", "capp.ok", "heartbeat")
+
+
+def test_rabbitmq_lines_of_one_moment_are_one_record() -> None:
+    head = "2026-11-23 17:24:36.784703+00:00 [error] <0.673.0> "
+    found = records(head + "closing AMQP connection", head + "missed heartbeats from client, timeout: 2s", head[:-9] + "<0.674.0> x")
+    assert [one["line_count"] for one in found] == [2, 1]
+
+
+def test_redis_logo_and_celery_banner_are_no_errors() -> None:
+    found = records(
+        "1:M 23 Nov 2026 17:21:51.059 * Running mode=standalone", "                _._", "      _.-``__ ''-._  Redis 7.0",
+        "", "1:M 23 Nov 2026 17:21:51.060 # Server initialized",
+    )  # fmt: skip
+    assert [one["line_count"] for one in found] == [4, 1]
+    assert all(one["severity_number"] < 17 for one in found)
+
+
+def test_the_stream_is_no_severity() -> None:
+    (one,) = records("[2026-11-23 17:22:55,484: INFO/MainProcess] ready", log_iostream=["stderr"])
+    assert one["severity_number"] == 9
+
+
+@pytest.mark.parametrize(
+    ("line", "zone", "observed", "expected"),
+    [
+        ("[2026-11-23 17:22:55,484: INFO/MainProcess] x", None, None, "2026-11-23T17:22:55.484"),
+        ("[2026-11-23 17:22:55,484: INFO/MainProcess] x", "Asia/Shanghai", None, "2026-11-23T09:22:55.484"),
+        ("[2026-11-23 17:22:55,484: INFO/MainProcess] x", "+08:00", None, "2026-11-23T09:22:55.484"),
+        ("[2026-11-23 17:22:55,484: INFO/MainProcess] x", None, "2026-11-23T09:22:55.5", "2026-11-23T09:22:55.5"),
+        ("2026-11-23 17:22:55.484 CST [1] LOG:  x", None, "2026-11-23T09:22:55.5", "2026-11-23T09:22:55.5"),
+        ("2026-11-23 17:22:55.484 CST [1] LOG:  x", "Asia/Shanghai", None, "2026-11-23T09:22:55.484"),
+        ("2026-11-23 17:22:55.484 UTC [1] LOG:  x", "Asia/Shanghai", "2026-11-23T09:00:00", "2026-11-23T17:22:55.484"),
+        ("INFO:     Started server process [1]", None, "2026-11-23T09:22:55.5", "2026-11-23T09:22:55.5"),
+        ("17:22:55.484 | INFO | app:f:1 - x", None, None, "2026-11-24T17:22:55.484"),
+        ("no time at all", None, None, "2026-11-24T00:00:00"),
+    ],
+)
+def test_which_clock_counts(line: str, zone: str | None, observed: str | None, expected: str) -> None:
+    at = datetime.fromisoformat(observed).replace(tzinfo=UTC) if observed else None
+    data = {"text": [line], "position": [0], "seq": [0], "observed_timestamp": [at]}
+    lines = pl.DataFrame({name: data.get(name, [None]) for name in LINES}, schema=LINES)
+    found = parse(lines, Resource("x"), ParseOptions(tz=zone, now=NOW))
+    assert found["timestamp"][0] == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+def test_a_line_without_a_time_takes_that_of_the_record_before() -> None:
+    found = records("2026-11-23 17:21:32,636 INFO app.ai: x", 'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 200 OK')
+    assert found[0]["timestamp"] == found[1]["timestamp"]
+
+
+def test_a_pause_ends_a_record_that_nothing_else_ends() -> None:
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    found = records("INFO:app:x", "goes on", "much later", observed_timestamp=[start, start, start + timedelta(seconds=9)])
+    assert [one["line_count"] for one in found] == [2, 1]
+
+
+def test_pretty_printed_json_is_one_record() -> None:
+    found = records("{", '  "event": "x",', '  "list": [', "    1", "  ]", "}", "plain")
+    assert [one["line_count"] for one in found] == [6, 1]
+
+
+def test_csvlog_fields_may_hold_newlines_and_other_programs_heads() -> None:
+    (one,) = records(
+        '2026-11-23 17:21:28.265 UTC,"u","d",11,"[local]",6741.1,1,"SELECT",2026-11-23 17:21:20 UTC,3/1,0,ERROR,22012,'
+        '"division by zero",,,,,,"SELECT', "ERROR:app:no head", 'FROM x",,,"psql","client backend",,0',
+    )  # fmt: skip
+    assert (one["line_count"], one["sqlstate"], one["message"]) == (3, "22012", "division by zero")
+
+
+def test_a_prefix_of_ones_own_is_read_by_option() -> None:
+    lines = pl.DataFrame({name: ["p=12;d=shop;ERROR:  x"] if name == "text" else [None] for name in LINES}, schema=LINES)
+    lines = lines.with_columns(position=pl.lit(0, pl.Int64), seq=pl.lit(0, pl.Int32))
+    (one,) = parse(lines, Resource("x"), ParseOptions(prefix="p=%p;d=%d;", now=NOW)).to_dicts()
+    assert (one["process_id"], one["severity_text"], attributes(one)["postgres.database"]) == ("12", "ERROR", "shop")
+
+
+def test_open_from_keeps_the_record_that_may_still_grow() -> None:
+    texts = ["INFO:app:one", "ERROR:app:two", "Traceback (most recent call last):"]
+    data = {"text": texts, "position": [0, 1, 2], "seq": [0] * 3, "observed_timestamp": [NOW] * 3}
+    lines = pl.DataFrame({name: data.get(name, [None] * 3) for name in LINES}, schema=LINES)
+    assert open_from(parse(lines, Resource("x")), lines) == 1

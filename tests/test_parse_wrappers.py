@@ -1,0 +1,150 @@
+"""Each carrier is taken off by sight, alone, nested and mixed with others in one stream."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from triage.parse import ParseOptions, parse
+from triage.schema import LINES, Resource
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+HEAD = "2026-11-23 17:21:32,636 INFO app.ai: ready"
+
+
+def records(*texts: str, **columns: list[Any]) -> list[dict[str, Any]]:
+    """The records of some lines."""
+    data: dict[str, Any] = {name: columns.get(name, [None] * len(texts)) for name in LINES}
+    data |= {"text": list(texts), "position": list(range(len(texts))), "seq": [0] * len(texts)}
+    found = parse(pl.DataFrame(data, schema=LINES), Resource("given"), ParseOptions(now=NOW))
+    rows: list[dict[str, Any]] = found.to_dicts()
+    return rows
+
+
+def json_file(log: str, stream: str = "stdout", time: str = "2026-11-23T17:21:32.700000001Z") -> str:
+    return json.dumps({"log": log, "stream": stream, "time": time}, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("line", "service", "stream", "observed"),
+    [
+        (f"2026-11-23T17:21:32.700000001Z {HEAD}", "given", None, True),
+        (f"2026-11-23T18:21:32.700000001+01:00 {HEAD}", "given", None, True),
+        (json_file(HEAD + "\n"), "given", "stdout", True),
+        (json_file("\x1b[32m" + HEAD + "\x1b[0m\r\n", "stderr"), "given", "stderr", True),
+        (json.dumps({"stream": "stderr", "time": "2026-11-23T17:21:32.7Z", "log": HEAD + "\n"}), "given", "stderr", True),
+        (f"2026-11-23T17:21:32.7Z stderr F {HEAD}", "given", "stderr", True),
+        (f"web-1  | {HEAD}", "web", None, False),
+        (f"web_12       | {HEAD}", "web", None, False),
+        (f"\x1b[36mjointo-server-app  | \x1b[0m{HEAD}", "jointo-server-app", None, False),
+        (f"web-1  | 2026-11-23T17:21:32.700000001Z {HEAD}", "web", None, True),
+        (f"<14>Nov 23 17:21:32 host web[12]: {HEAD}", "web", None, False),
+        (f"2026-11-23T17:21:32.7+00:00 host web[12]: {HEAD}", "web", None, True),
+        (f"<14>1 2026-11-23T17:21:32.7Z host web 12 - - {HEAD}", "web", None, True),
+        (f"2026-11-23T17:21:32.700000+00:00 app[web.1]: {HEAD}", "app", None, True),
+        (f"\ufeff{HEAD}\r", "given", None, False),
+        ("\x00" + HEAD + "\x00", "given", None, False),
+    ],
+)  # fmt: skip
+def test_a_carrier_is_taken_off(line: str, service: str, stream: str | None, observed: bool) -> None:
+    (one,) = records(line)
+    assert (one["body"], one["message"], one["severity_text"]) == (HEAD, "ready", "INFO")
+    assert (one["service_name"], one["log_iostream"]) == (service, stream)
+    assert (one["observed_timestamp"] is not None) == observed
+    assert one["timestamp"].replace(microsecond=0) == datetime(2026, 11, 23, 17, 21, 32, tzinfo=UTC)
+
+
+def test_carriers_may_be_mixed_line_by_line() -> None:
+    found = records(json_file(HEAD + "\n"), f"web-1  | {HEAD}", HEAD, f"2026-11-23T17:21:32.7Z stdout F {HEAD}")
+    assert [one["body"] for one in found] == [HEAD] * 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INFO     | app.x:run:12 - text",
+        " id | name ",
+        "2026-11-23 17:21:32.636 | INFO     | app:run:1 - a | b | c",
+        "2026-11-23T17:21:32.700Z INFO app.module: text",
+        '{"log":"text","level":"info"}',
+    ],
+)
+def test_what_only_looks_like_a_carrier_stays(line: str) -> None:
+    (one,) = records(line)
+    assert (one["body"], one["service_name"]) == (line, "given")
+
+
+def test_pieces_of_16_kib_are_joined_stream_by_stream() -> None:
+    long = "x" * 16384
+    found = records(
+        json_file(f"INFO:app:{long}"), json_file("ERROR:app:other\n", "stderr"), json_file(long), json_file("end\n"),
+    )  # fmt: skip
+    assert [(one["body"], one["log_iostream"]) for one in found] == [
+        (f"INFO:app:{long}{long}end", "stdout"), ("ERROR:app:other", "stderr"),
+    ]  # fmt: skip
+    assert (found[0]["first_line"], found[0]["last_line"], found[0]["line_count"]) == (0, 3, 1)
+
+
+def test_json_that_was_split_is_read_once_it_is_whole() -> None:
+    text = json.dumps({"event": "done", "level": "warning", "pad": "y" * 20_000})
+    (one,) = records(json_file(text[:16384]), json_file(text[16384:] + "\n"))
+    assert (one["message"], one["severity_text"]) == ("done", "warning")
+
+
+def test_cri_partial_lines_are_joined() -> None:
+    found = records(
+        "2026-11-23T17:21:32.1Z stdout P INFO:app:one ", "2026-11-23T17:21:32.1Z stderr F WARNING:app:x",
+        "2026-11-23T17:21:32.2Z stdout F two",
+    )  # fmt: skip
+    assert [one["body"] for one in found] == ["INFO:app:one two", "WARNING:app:x"]
+
+
+def test_stamps_inside_a_long_line_of_docker_logs_are_removed() -> None:
+    stamp = "2026-11-23T17:21:32.700000001Z "
+    (one,) = records(f"{stamp}INFO:app:{'x' * 16375}{stamp}rest")
+    assert one["body"] == f"INFO:app:{'x' * 16375}rest"
+
+
+def test_compose_services_are_assembled_apart() -> None:
+    found = records(
+        "web-1    | ERROR:app:failed", "worker-1  | INFO:app:fine", "web-1    | Traceback (most recent call last):",
+        'web-1    |   File "x.py", line 1, in f', "worker-1  | INFO:app:fine", "web-1    | ValueError: x",
+    )  # fmt: skip
+    assert [(one["service_name"], one["line_count"]) for one in found] == [("web", 4), ("worker", 1), ("worker", 1)]
+    assert found[0]["exception_type"] == "ValueError"
+
+
+def test_stdout_and_stderr_are_assembled_apart() -> None:
+    found = records(
+        "ERROR:    Exception in ASGI application", 'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 500 x',
+        "Traceback (most recent call last):", "KeyError: 'k'",
+        log_iostream=["stderr", "stdout", "stderr", "stderr"],
+    )  # fmt: skip
+    assert [(one["line_count"], one["exception_type"]) for one in found] == [(3, "KeyError"), (1, None)]
+
+
+def test_colours_inside_the_quotes_of_an_access_line_hide_nothing() -> None:
+    line = '\x1b[32mINFO\x1b[0m:     127.0.0.1:5 - "\x1b[1mGET /ok HTTP/1.1\x1b[0m" \x1b[31m404 Not Found\x1b[0m'
+    (one,) = records(line)
+    assert (one["status_code"], "\x1b" in one["body"]) == (404, False)
+
+
+def test_journal_export_gives_host_level_and_container() -> None:
+    entry = {"__REALTIME_TIMESTAMP": "1795454488265000", "MESSAGE": list(b"plain"), "PRIORITY": "3", "_HOSTNAME": "h",
+             "CONTAINER_NAME": "web", "_PID": "7"}  # fmt: skip
+    (one,) = records(json.dumps(entry))
+    assert (one["body"], one["host_name"], one["severity_number"], one["container_name"]) == ("plain", "h", 17, "web")
+
+
+def test_syslog_chunks_of_one_postgres_message_are_one_record() -> None:
+    head = "Nov 23 21:34:00 db-1 postgres[8715]:"
+    (one,) = records(
+        f"{head} [5-1] [8715] u@d ERROR:  duplicate key value", f"{head} [5-2] [8715] u@d STATEMENT:  INSERT",
+        f"{head} [5-3] #011INTO x",
+    )  # fmt: skip
+    assert (one["line_count"], one["process_id"], one["source"]) == (3, "8715", "postgres")
+    assert {pair["key"]: pair["value"] for pair in one["attributes"]}["postgres.statement"] == "INSERT\nINTO x"
