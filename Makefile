@@ -52,7 +52,7 @@ gold: $(VENV)/.test  ## Accept what the report says now as the expected text
 	GOLD=accept $(BIN)/python -m pytest tests/test_report_model.py tests/test_report_render.py tests/test_report_digest.py
 
 stack: $(VENV)/.test system  ## Make sample_logs/ again from a run of the real stack
-	$(BIN)/python -m tests.stack
+	$(BIN)/python -m tests.stack record
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) .stack triage-demo build dist

@@ -73,6 +73,10 @@ def test_report_agrees_with_what_happened(run: Run) -> None:
     run.engine.docker("stop", "-t", "5", BEAT)  # stopped containers have logs too
     run.triage("--lake", "lake", "collect", "--project", PROJECT)
     run.triage("--lake", "lake", "report", "--json", "summary.json", "--markdown", "postmortem.md")
+    if artifacts := os.environ.get("TRIAGE_ARTIFACTS"):  # to look at what went wrong
+        for name in ("report.html", "summary.json", "postmortem.md", "truth.json"):
+            shutil.copy(run.folder / name, artifacts)
+        shutil.copytree(run.folder / "lake", Path(artifacts) / "lake", dirs_exist_ok=True)
     summary = load((run.folder / "summary.json").read_text(encoding="utf-8"))
     assert differences(run.truth, summary) == []
     assert summary["collection"]["gaps"] == []
@@ -81,9 +85,6 @@ def test_report_agrees_with_what_happened(run: Run) -> None:
     rows = json.loads(run.triage("--lake", "lake", "sql", query, "--format", "json").stdout)
     named = {row["request_id"]: row["problems"] for row in rows}
     assert decoys_taken(run.truth, lambda request: named.get(request, [])) == []
-    if artifacts := os.environ.get("TRIAGE_ARTIFACTS"):
-        for name in ("report.html", "summary.json", "postmortem.md", "truth.json"):
-            shutil.copy(run.folder / name, artifacts)
 
 
 def test_second_collect_adds_only_what_is_new(run: Run) -> None:

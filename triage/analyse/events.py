@@ -18,6 +18,7 @@ from triage.query import Session
 
 KEYS = ("task_id", "request_id", "job_id", "user_id")
 SAME_FAILURE = timedelta(seconds=1)  # printings of one failure follow each other in the program, not in a schedule
+ANOTHER_PRINTING = timedelta(seconds=2)  # another process of the program may tell it, and be behind
 STUCK = "task.stuck_pending"
 _COLUMNS = {
     "problem": pl.String,
@@ -71,7 +72,7 @@ def failures(events: pl.DataFrame) -> pl.DataFrame:
     marked = keyed.join(main, on=series, maintain_order="left").with_columns(_is=pl.col("printing") == pl.col("_main"))
     anchors = marked.filter(pl.col("_is") | pl.col("_keyed")).select(*series, "timestamp", _near=pl.col("timestamp"))
     near = marked.sort("timestamp").join_asof(
-        anchors.sort("timestamp"), on="timestamp", by=series, strategy="nearest", tolerance=SAME_FAILURE,
+        anchors.sort("timestamp"), on="timestamp", by=series, strategy="nearest", tolerance=ANOTHER_PRINTING,
         check_sortedness=False,  # sorted just above; polars cannot tell where there are groups
     )
     counts = pl.col("_is") | pl.col("_near").is_null() | (task & pl.col("_keyed"))

@@ -20,7 +20,9 @@ from triage.parse.merge import roots
 from triage.parse.wrappers import MAX_ROWS_BETWEEN
 
 MAX_LINES = 5000  # of one record: what goes on longer is cut, so that memory stays bounded
-PAUSE = 2_000_000  # µs without a line after which a line at the left margin does not go on with the one before
+# µs without a line after which nothing goes on with the record before. A follower takes a record as complete after a
+# longer silence, so following and reading afterwards give the same records.
+PAUSE = 2_000_000
 _SINGLE, _MANY, _NONE = 0, 1, 2  # what may follow an opener: only what looks like a continuation, or anything
 
 
@@ -135,7 +137,7 @@ def _opened(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
 
 def _late() -> pl.Expr:
     gap = (pl.col("observed_timestamp") - pl.col("observed_timestamp").shift(1)).dt.total_microseconds() > PAUSE
-    return pl.col("free") & ~pl.col("like").fill_null(True) & gap.fill_null(False) & pl.col("near")
+    return pl.col("free") & gap.fill_null(False) & pl.col("near")
 
 
 def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
