@@ -259,7 +259,7 @@ def report(lang: str = "en", event_count: int = 2000) -> Report:
             )
         )
     problems = tuple(
-        ProblemRow(x.problem, x.severity, x.count, x.count, x.first_seen, x.last_seen, (x.service,), False, x.buckets)
+        ProblemRow(x.problem, x.severity, x.count, x.count, x.first_seen, x.last_seen, {x.service: x.count}, False, x.buckets)
         for x in sorted(lanes, key=lambda lane: -lane.count)
     )
     unknown = replace(

@@ -279,12 +279,14 @@ def test_the_command_ends_cleanly_on_sigterm_with_all_that_it_saw(engine: Restar
 
     def stored_numbers() -> list[int]:
         lake.refresh()
-        bodies = [pl.read_parquet(uri, columns=["body"]) for uri in lake.file_uris()]
-        return sorted(int(n) for body in pl.concat(bodies)["body"] for n in body.split())
+        bodies = [pl.read_parquet(uri, columns=["body"])["body"] for uri in lake.file_uris()]
+        return sorted(int(n) for texts in bodies for body in texts for n in body.split())
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as collector:
-        until(lambda: lake.exists() and lake.file_uris() and stored_numbers(), 60)
-        collector.send_signal(signal.SIGTERM)
+        try:
+            until(lambda: lake.exists() and stored_numbers(), 60)
+        finally:
+            collector.send_signal(signal.SIGTERM)
         _, said = collector.communicate(timeout=30)
     assert collector.returncode == ExitCode.DONE
     assert "log driver is `none`" in said

@@ -21,6 +21,7 @@ from triage.errors import UsageError
 from triage.report import formats, render, runbooks
 from triage.report.parts import Buckets, Collection, Query, Report, Totals
 from triage.report.texts import Texts
+from triage.visible import visible
 
 GOLD = Path(__file__).parent / "gold"
 
@@ -193,7 +194,7 @@ def test_cut_text_says_how_much_is_missing() -> None:
 
 
 def test_reading_direction_marks_become_visible() -> None:
-    assert formats.visible_text("a\u202eb\x1b[0m\n\tc") == "a⟨U+202E⟩b␛[0m\n\tc"
+    assert visible("a\u202eb\x1b[0m\n\tc") == "a⟨U+202E⟩b␛[0m\n\tc"
 
 
 def test_page_weighs_little_for_a_hundred_thousand_events() -> None:

@@ -36,7 +36,12 @@ def test_the_engines_own_files(tmp_path: Path) -> None:
 
 
 def entries(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """The file's entries with the time as `docker logs -t` writes it: nanoseconds with their trailing zeros."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        whole, _, fraction = row["time"].removesuffix("Z").partition(".")
+        row["time"] = f"{whole}.{fraction:0<9}Z"
+    return rows
 
 
 @pytest.mark.parametrize("form", ["docker-t.gz", "compose.zst"])

@@ -105,7 +105,7 @@ def _has_group(regex: str) -> bool:
 def _typed(text: pl.Expr, name: str, kind: str | None, unit: str) -> pl.Expr:
     """The text in the type of its column, or in the type asked for and then as text for an attribute."""
     target = LOGS[name] if name in EXTRACTABLE else pl.String
-    kind = kind or _TYPE_OF.get(target, "string")  # type: ignore[arg-type, call-overload]
+    kind = kind or _TYPE_OF.get(target, "string")  # type: ignore[arg-type]
     if kind == "string":
         return pl.when(text != "").then(text).cast(target, strict=False)
     if kind == "int":

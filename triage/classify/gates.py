@@ -168,7 +168,7 @@ def _rows(mask: pl.Series) -> pl.Series:
     return mask.fill_null(False).arg_true().cast(pl.UInt32)
 
 
-def _words(texts: pl.Series, keywords: Sequence[str]) -> pl.DataFrame:
+def _words(texts: pl.Series, keywords: list[str]) -> pl.DataFrame:
     """Which keywords occur where: first whether any does, which stops at the first and clears most texts."""
     rows = _rows(texts.str.contains_any(keywords))
     words = texts.gather(rows).str.extract_many(keywords, overlapping=True).list.unique()

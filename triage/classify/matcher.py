@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
 import regex as regex_module
 
 from triage.classify.extract import CHOSEN, Field, attribute, field, fields
@@ -107,7 +108,7 @@ class Matcher:
         """The pairs of one pattern that do match, with the columns that its fields need."""
         pattern = self.patterns[rank]
         few = pairs.hstack(records.select(self._columns[rank])[pairs["row"]])
-        choice = pl.when(pl.col("decided")).then(pl.lit(0, pl.UInt8))
+        choice: Then | ChainedThen = pl.when(pl.col("decided")).then(pl.lit(0, pl.UInt8))
         for position, alternative in enumerate(pattern.alternatives, 1):
             holds = self._conditions[rank][position - 1]
             if not alternative.by_class:
@@ -123,6 +124,7 @@ class Matcher:
     ) -> pl.DataFrame:
         """Add `groups_<position>`: the groups where the regex matches, null elsewhere. Boxed in time."""
         asked = few.select(pl.when(holds).then(field(alternative.field))).to_series()
+        assert alternative.regex is not None
         compiled = self._regexes[alternative.regex]
         results: list[dict[str, str | None] | None] = []
         for text in asked:

@@ -28,6 +28,9 @@ _HOSTS = r"\b(?:[A-Za-z0-9_-]+\.)+(?:com|net|org|edu|gov|cn|io|de|uk|jp|ru|fr|eu
 _QUOTED = (
     r'"(?:[^"\\]|\\.)*"|(^|[\s=:(\[{,])b?\'(?:[^\'\\]|\\.)*\'|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`'
 )
+# What is folded before the rules run, so that they run on a few hundred shapes and not on every message.
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_DIGITS = r"\b(?:[a-f]{0,8}[0-9]+){2,}[a-f]{0,8}\b|[0-9]+"
 # In this order, on messages whose digit runs are already folded to one 0.
 _RULES: tuple[tuple[str, str], ...] = (
     (r"\x1b\[[0-9;]*[A-Za-z]", ""),
@@ -69,7 +72,8 @@ _OWN_FRAMES = 6  # the innermost ones: callers further out vary with the entry p
 
 def mask(messages: pl.Series) -> pl.Series:
     """Templates of the messages."""
-    shapes = _statuses_kept(messages.str.head(LONGEST)).str.replace_all(r"[0-9]+", "0").alias("shape")
+    shapes = _statuses_kept(messages.str.head(LONGEST)).str.replace_all(_UUID, "0-0-0-0-0").str.replace_all(_DIGITS, "0")
+    shapes = shapes.alias("shape")
     distinct = shapes.unique().drop_nulls()
     masked = distinct
     for regex, replacement in _RULES:

@@ -56,8 +56,11 @@ def _same_moment(own: pl.DataFrame) -> pl.DataFrame | None:
         (pl.col("local") == pl.col("local").shift(1).over(key))
         & (pl.col("level") == pl.col("level").shift(1).over(key))
         & (pl.col("first") - pl.col("first").shift(1).over(key) <= LINE_BY_LINE_ROWS)
-        # Milliseconds are too coarse to tell two events of one process apart.
-        & (pl.col("local").dt.microsecond() % 1000 != 0)
+        # Milliseconds are too coarse to tell two events of one process apart, unless the first announces more.
+        & (
+            (pl.col("local").dt.microsecond() % 1000 != 0)
+            | pl.col("message").shift(1).over(key).str.ends_with(":").fill_null(False)
+        )
     )
     return _chained(own.with_columns(joins=same.fill_null(False)), key)
 

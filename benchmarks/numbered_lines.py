@@ -1,0 +1,131 @@
+"""Whether a lake holds what numbered emitters printed: each line once, in order, and every hole explained.
+
+An emitter prints `RUN o N` on stdout and `RUN e N` on stderr, RUN being new at each start, N counting from 1. A hole
+in the numbers is explained when the collector noted a gap of that container which reaches into it; the missing end of
+a removed container when it was removed before a collector could read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from triage.lake.table import Lake
+
+_LINE = r"^(?P<run>\S+) (?P<stream>[oe]) (?P<number>\d+)$"
+Key = tuple[str, str, str]  # container id, run, stream
+
+
+@dataclass
+class Verdict:
+    """The counts; `examples` says where the first few failures are."""
+
+    lines: int = 0
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    foreign: int = 0  # lines that no emitter printed
+    gaps: int = 0
+    explained: int = 0  # lines inside noted gaps
+    removed: int = 0  # lines at the end of removed containers
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Nothing happened that must not."""
+        return not (self.lost or self.doubled or self.out_of_order or self.foreign)
+
+    def __add__(self, other: Verdict) -> Verdict:
+        numbers = {n: getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__}
+        return Verdict(**numbers)
+
+
+def last_numbers(container_id: str, log: str) -> dict[Key, int]:
+    """The highest number of each run and stream in a container's log as the engine gives it."""
+    last: dict[Key, int] = {}
+    for match in re.finditer(_LINE, log.replace("\r", ""), re.MULTILINE):
+        key = (container_id, match["run"], match["stream"])
+        last[key] = max(last.get(key, 0), int(match["number"]))
+    return last
+
+
+def stored_lines(lake: Lake) -> pl.DataFrame:
+    """Every stored line: container, place, and what it says; in the order of the container's log."""
+    columns = ["origin", "container_id", "position", "record_id", "body"]
+    records = pl.concat([pl.read_parquet(uri, columns=columns, hive_partitioning=False) for uri in lake.file_uris()])
+    return (
+        records.with_columns(seq=pl.col("record_id").str.extract(r"-(\d+)$").cast(pl.Int64))
+        .sort("origin", "position", "seq")
+        .with_columns(text=pl.col("body").str.split("\n"))
+        .explode("text")
+        .with_columns(found=pl.col("text").str.extract_groups(_LINE))
+        .with_columns(
+            run=pl.col("found").struct["run"],
+            stream=pl.col("found").struct["stream"],
+            number=pl.col("found").struct["number"].cast(pl.Int64),
+        )
+        .drop("body", "found", "record_id")
+    )
+
+
+def verdict(lake: Lake, truth: Mapping[Key, int], removed: Iterable[str]) -> Verdict:
+    """Compare the lake with the last numbers that the engine had."""
+    lines = stored_lines(lake)
+    notes = lake.notes().filter(pl.col("kind") == "gap")
+    gone, result = set(removed), Verdict(lines=lines.height, gaps=notes.height)
+    foreign = lines.filter(pl.col("number").is_null() & ~pl.col("text").str.ends_with(" start"))
+    result.foreign = foreign.height
+    result.examples += [f"foreign: {text!r}" for text in foreign["text"].head(3)]
+    gaps = {
+        str(origin): list(zip(rows["start"].to_physical(), rows["end"].to_physical(), strict=True))
+        for (origin,), rows in notes.partition_by("origin", as_dict=True).items()
+    }
+    seen: set[Key] = set()
+    numbered = lines.drop_nulls("number")
+    for (one, run, stream), rows in numbered.partition_by("container_id", "run", "stream", as_dict=True).items():
+        key = (str(one), str(run), str(stream))
+        seen.add(key)
+        _judge(key, rows, truth.get(key, 0), gaps.get(f"docker:{key[0]}", []), key[0] in gone, result)
+    for key in truth.keys() - seen:
+        _missing(key, 1, truth[key], explained=False, removed=key[0] in gone, result=result)
+    return result
+
+
+def _judge(
+    key: Key, rows: pl.DataFrame, last: int, gaps: list[tuple[int, int]], removed: bool, result: Verdict
+) -> None:
+    numbers = rows["number"]
+    if doubled := len(numbers) - numbers.n_unique():
+        result.doubled += doubled
+        first = numbers.filter(numbers.is_duplicated()).min()
+        result.examples.append(f"doubled: {doubled} of {key[1:]}, first {first!r}")
+    if wrong := int((numbers.diff() < 0).sum()):
+        result.out_of_order += wrong
+        result.examples.append(f"out of order: {wrong} of {key[1:]}")
+    # Between two neighbours in order, and before the first.
+    ordered = rows.sort("number").with_columns(
+        before=pl.col("number").shift(1, fill_value=0), left=pl.col("position").shift(1, fill_value=0)
+    )
+    for row in ordered.filter(pl.col("number") - pl.col("before") > 1).iter_rows(named=True):
+        low, high = row["left"] // 1000, row["position"] // 1000
+        explained = any(start <= high and end >= low for start, end in gaps)
+        _missing(key, row["before"] + 1, row["number"] - 1, explained=explained, removed=False, result=result)
+    top = int(ordered["number"][-1])
+    if last > top:
+        end = int(ordered["position"][-1]) // 1000
+        explained = any(stop >= end for _, stop in gaps)
+        _missing(key, top + 1, last, explained=explained, removed=removed, result=result)
+
+
+def _missing(key: Key, first: int, last: int, *, explained: bool, removed: bool, result: Verdict) -> None:
+    count = last - first + 1
+    if explained:
+        result.explained += count
+    elif removed:
+        result.removed += count
+    else:
+        result.lost += count
+        result.examples.append(f"lost: {first} to {last} of {key}")
