@@ -195,8 +195,8 @@ class _Committer:
         self, lake: Lake, progress: Progress, delay_s: float, shown: Callable[[pl.DataFrame], None] | None
     ) -> None:
         self._lake, self._progress, self._delay, self._shown = lake, progress, delay_s, shown
-        self._frames: list[pl.DataFrame] = []
-        self._cursors: dict[str, int] = {}
+        # Records and the cursors behind them are one item: an interrupt cannot come between them.
+        self._gathered: list[tuple[pl.DataFrame, Mapping[str, int]]] = []
         self._notes: list[Mapping[str, Any]] = []
         self._rows = self._bytes = 0
         self._since = time.monotonic()
@@ -218,10 +218,9 @@ class _Committer:
             self._writer.shutdown(wait=True)
 
     def add(self, records: pl.DataFrame, cursors: Mapping[str, int]) -> None:
-        if not self._frames and not self._cursors:
+        if not self._gathered:
             self._since = time.monotonic()
-        self._frames.append(records)
-        self._cursors |= cursors
+        self._gathered.append((records, cursors))
         self._rows += records.height
         self._bytes += int(records["body"].str.len_bytes().sum())
         self.tick()
@@ -237,27 +236,30 @@ class _Committer:
     def flush(self) -> None:
         """Hand over to the writer; waits for the commit before, so no more than two are in memory."""
         self._wait()
-        if not self._cursors and not self._notes:
+        if not self._gathered and not self._notes:
             return
-        frames, cursors, notes = self._frames, self._cursors, self._notes
-        self._frames, self._cursors, self._notes, self._rows, self._bytes = [], {}, [], 0, 0
+        gathered, notes = self._gathered, self._notes
+        self._gathered, self._notes, self._rows, self._bytes = [], [], 0, 0
         self._since = time.monotonic()
-        self._writing = self._writer.submit(self._store, frames, cursors, notes)
+        self._writing = self._writer.submit(self._store, gathered, notes)
 
     def _wait(self) -> None:
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
 
-    def _store(self, frames: list[pl.DataFrame], cursors: dict[str, int], notes: list[Mapping[str, Any]]) -> None:
-        if cursors:
-            records = pl.concat(frames)
-            self._lake.append(records, cursors)
+    def _store(
+        self, gathered: list[tuple[pl.DataFrame, Mapping[str, int]]], notes: list[Mapping[str, Any]]
+    ) -> None:
+        # Notes first: a gap told twice does no harm, a hole that nobody explains does.
+        self._lake.note(notes)
+        if gathered:
+            records = pl.concat([frame for frame, _ in gathered])
+            self._lake.append(records, {name: cursor for _, cursors in gathered for name, cursor in cursors.items()})
             self._progress.commits += 1
             self._progress.committed_at = datetime.now(UTC)
             if self._shown is not None:
                 self._shown(records)
-        self._lake.note(notes)
 
 
 def _ahead(batches: Iterable[Batch], tick: Callable[[], None]) -> Iterator[Batch]:

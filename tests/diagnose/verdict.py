@@ -111,6 +111,7 @@ def judge(fault: Fault, number: int, folder: Path | None = None) -> Verdict:
 def diagnose(made: Run, folder: Path) -> tuple[Incident, ...]:
     made.stack.voices.write(folder / "logs")
     lake = Lake(folder / "lake")
+    lake.create()
     run(open_paths([folder / "logs"], lake.version_of), lake, Stages(library(), key=None))
     leads_to = {name: problem.leads_to for name, problem in library().problems.items()}
     window = Window(made.start - timedelta(seconds=1), made.start + timedelta(seconds=made.length_s + 600))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -237,18 +238,19 @@ def _follow(
         running = sum(row.running for row in rows)
         return f"following {running} containers, {lag:.0f} s behind: {_line(progress, began)}"
 
+    def end(number: int, frame: object) -> None:
+        follower.close()  # what it has ready is still stored, and the run ends by itself
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
     run.console.say("following; Ctrl-C ends it and stores what is gathered")
-    ended = False
     try:
         with run.console.status(line):
             pipeline.run(follower, lake, how, progress=progress, said=run.console.say, delay_s=delay_s)
-        ended = True
-    except KeyboardInterrupt:
-        ended = True  # the way to end it
     finally:
         follower.close()
-        if ended:
-            tell(run, progress, form)
+    tell(run, progress, form)
 
 
 def _redaction(redact: bool) -> dict[str, object]:
