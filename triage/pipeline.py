@@ -230,7 +230,7 @@ class _Committer:
 
     def tick(self) -> None:
         """Store what is gathered if it is much or has waited long."""
-        if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES or (self._cursors and time.monotonic() - self._since >= self._delay):
+        if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES or (self._gathered and time.monotonic() - self._since >= self._delay):
             self.flush()
 
     def flush(self) -> None:
