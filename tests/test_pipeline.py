@@ -45,8 +45,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     return stored(lake)
 
 
-@given(st.integers(2_000, 200_000))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(20_000, 200_000))
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_batches_change_nothing(whole: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory, size: int) -> None:
     lake = Lake(tmp_path_factory.mktemp("cut") / "lake")
     ingest(lake, [SAMPLES], batch_bytes=size)
@@ -57,8 +57,8 @@ def test_interrupted_runs_add_up(whole: pl.DataFrame, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     for after in (1, 3, 2, 5, 7):
         with pytest.raises(KeyboardInterrupt):
-            ingest(Lake(lake.path), [SAMPLES], batch_bytes=20_000, die_after=after)
-    ingest(Lake(lake.path), [SAMPLES], batch_bytes=20_000)
+            ingest(Lake(lake.path), [SAMPLES], batch_bytes=60_000, die_after=after)
+    ingest(Lake(lake.path), [SAMPLES], batch_bytes=60_000)
     assert stored(Lake(lake.path)).equals(whole)
 
 

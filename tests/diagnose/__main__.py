@@ -32,7 +32,7 @@ def table(verdicts: Iterable[Verdict]) -> tuple[str, float]:
     healthy = [row for row in rows if not row.fault.cause]
     share = sum(row.top for row in broken) / max(1, len(broken))
     out += ["", f"{len(broken)} runs with a fault: named first {share:.1%}, chain complete {_of(not r.missed for r in broken)}, "
-            f"no other incident {_of(not r.other for r in broken)}, not the cascade it was meant to be {sum(not r.came_about for r in broken)}",
+            f"no other incident {_of(not r.other for r in broken)}",
             f"{len(healthy)} healthy runs: {sum(r.other for r in healthy)} incidents"]  # fmt: skip
     misses = [row for row in rows if not row.right]
     out += ["", *(f"{row.fault.name} #{row.number}: first {row.first or 'nothing'}; {row.why}" for row in misses)]

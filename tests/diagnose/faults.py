@@ -21,6 +21,12 @@ class Fault:
     parts: tuple[str, ...] = ()
     load: Mapping[str, object] = field(default_factory=dict)
     leads_to: tuple[str, ...] = ()  # what must have come about
+    same: tuple[str, ...] = ()  # other names of the very same happening
+
+    @property
+    def right(self) -> frozenset[str]:
+        """What may be named first."""
+        return frozenset((self.cause, *self.same))
 
 
 def _single(cause: str, seconds: tuple[float, float], share: tuple[float, float] = (0.5, 1.0), *parts: str, **load: object) -> Fault:
@@ -56,7 +62,8 @@ SINGLE = (
     _single("db.disk_full", (60, 400), (1.0, 1.0)),
     _single("db.auth_failed", (60, 300), (1.0, 1.0)),
     _single("redis.error", (40, 200), (1.0, 1.0)),
-    _single("memory.out_of_memory", (120, 500), (0.4, 1.0)),
+    # The guide knows a leaking worker by its killed child: the kernel's and Celery's line tell of one kill.
+    Fault("memory.out_of_memory", "memory.out_of_memory", (120, 500), (0.4, 1.0), ("memory.out_of_memory",), same=("memory.worker_leak",)),
     _single("memory.worker_leak", (120, 500), (0.4, 1.0)),
 )
 _BUSY = {"requests_per_s": 3.0, "chat_share": 0.3}
@@ -78,7 +85,7 @@ CASCADES = (
     Fault("deadlocks > failed tasks and 5xx", "db.deadlock", (150, 400), (0.5, 0.9), ("db.deadlock",), {"job_share": 0.4},
           ("task.failed", "api.server_error")),
     Fault("out of memory > lost worker", "memory.out_of_memory", (150, 400), (0.6, 1.0), ("memory.out_of_memory",),
-          {"job_share": 0.3}, ("memory.worker_leak",)),
+          {"job_share": 0.3}, ("memory.worker_leak",), ("memory.worker_leak",)),
     Fault("broker cut off > tasks wait", "broker.connection_lost", (120, 500), (1.0, 1.0), ("broker.unreachable",),
           {"job_share": 0.3}, ("task.stuck_pending",)),
     Fault("database crash > connections > 5xx", "process.crash", (15, 60), (1.0, 1.0), ("process.crash", "db.down"),

@@ -27,6 +27,9 @@ _QUIET_SHARE = 0.25
 _QUIET_BIAS = 1 / 0.271
 _END_AFTER_GAPS = 5.0  # silence of five usual distances ends a burst …
 _END_AT_LEAST_S, _END_AT_MOST_S = 60.0, 900.0  # … within what a person reads as "it stopped"
+# Steady failures gather by chance, too: of a hundred series and hours, in one a tenth of them would look so gathered.
+_GATHERED_BY_CHANCE = 1e-3
+_QUIET_BEFORE_S = 1800.0  # a log that shows nothing but the incident says nothing of before: it is taken as quiet
 _RECURRING = 6  # as many alike bursts, spread over the window, are how this system always is
 
 
@@ -55,6 +58,7 @@ def bursts(events: pl.DataFrame, window: Window, activity: pl.DataFrame, setting
         series = [Burst(**row) for row in part.iter_rows(named=True)]
         times = timed.filter(problem=series[0].problem, service_name=series[0].service)["timestamp"]
         merged = [_trimmed(burst, times) for burst in _merged(series, times)]
+        merged = [_trimmed(_against_the_rest(burst, merged, times, window), times) for burst in merged]
         found += _unusual(merged, times, window, activity, settings)
     return sorted(found, key=lambda burst: (burst.start, burst.problem, burst.service))
 
@@ -217,14 +221,48 @@ def _stands_out(
     outside_s = (high - low).total_seconds() - burst.span_s
     if outside_s <= 0:
         return True
-    # Other bursts of the series count as one event each: they are incidents too, not its usual rate.
-    others = [other for other in series if other is not burst and other.end >= low and other.start <= high]
-    near = int(times.is_between(low, high).sum()) - burst.failures
-    single = near - sum(int(times.is_between(max(o.start, low), min(o.end, high)).sum()) for o in others) + len(others)
+    single = _others(burst, series, times, low, high)
+    if _gathered_by_chance(burst, single, (high - low).total_seconds()) > _GATHERED_BY_CHANCE:
+        return False
     floor = _floor(settings)
     rate = max(floor, single / outside_s) * _traffic(burst, low, high, activity)
     expected = rate * max(burst.span_s, 1.0)
     return burst.failures >= settings.ratio * expected and unlikely(burst.failures, expected, settings.false_alarm)
+
+
+def _others(burst: Burst, series: list[Burst], times: pl.Series, low: datetime, high: datetime) -> int:
+    """The failures around it; other bursts count as one each: they are incidents too, not its usual rate."""
+    others = [other for other in series if other is not burst and other.end >= low and other.start <= high]
+    near = int(times.is_between(low, high).sum()) - burst.failures
+    return near - sum(int(times.is_between(max(o.start, low), min(o.end, high)).sum()) for o in others) + len(others)
+
+
+def _against_the_rest(burst: Burst, series: list[Burst], times: pl.Series, window: Window) -> Burst:
+    """With what is usual around it: the quietest time of a series with few failures holds none at all by chance."""
+    around = timedelta(seconds=_BLOCK_S * _REACH)
+    low, high = max(window.start, burst.start - around), min(window.end, burst.end + around)
+    outside_s = (high - low).total_seconds() - burst.span_s
+    if outside_s <= 0:
+        return burst
+    rate = _others(burst, series, times, low, high) / outside_s * 3600
+    return replace(burst, usual_per_hour=max(burst.usual_per_hour, rate))
+
+
+def _gathered_by_chance(burst: Burst, single: int, length_s: float) -> float:
+    """A bound on the chance that so many of all failures lie so close together, if each could be at any time.
+
+    Around each of them the others lie within the burst's length with the chance of its share of the time: the tail of
+    a binomial, for any of them.
+    """
+    total, needed = burst.failures + single, burst.failures - 1
+    share = burst.span_s / max(length_s, _QUIET_BEFORE_S)
+    mean = (total - 1) * share
+    if needed <= mean:
+        return 1.0
+    ratio = needed / (total - 1)
+    rest = (1 - ratio) * math.log((1 - ratio) / (1 - share)) if ratio < 1 else 0.0
+    exponent = ratio * math.log(ratio / share) + rest if share > 0 else math.inf
+    return total * math.exp(-(total - 1) * exponent)
 
 
 def _traffic(burst: Burst, low: datetime, high: datetime, activity: pl.DataFrame) -> float:

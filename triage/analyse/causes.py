@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from triage.analyse.grouping import Group
+import polars as pl
+
+from triage.analyse.grouping import LINKED_SLACK, Group
 from triage.analyse.model import Cause, Evidence, Step
 
 UNKNOWN = "error.unclassified"
@@ -22,6 +24,7 @@ TOLERANCE = timedelta(seconds=5)
 _WEIGHTS = {"unexplained": 0.40, "explains": 0.30, "first": 0.20, "keys": 0.10}
 _ONSET_SCALE_S = 30.0
 _EVIDENCE = 8
+_ANOTHER_READING = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Onset:
     count: int
     record_ids: tuple[str, ...]
     keys: frozenset[str]
+    read_as: frozenset[str]  # where its records say first of all something else: what
 
 
 def onsets(group: Group) -> list[Onset]:
@@ -54,9 +58,18 @@ def onsets(group: Group) -> list[Onset]:
                 rows.height,
                 tuple(rows["record_id"][:_EVIDENCE]),
                 frozenset(keys),
+                _read_as(str(problem), rows),
             )
         )
     return sorted(made, key=lambda onset: (onset.first_seen, onset.problem))
+
+
+def _read_as(problem: str, rows: pl.DataFrame) -> frozenset[str]:
+    """Its records' more specific problems, if it hardly ever comes without one: a refused connection is an error of
+    the database too, and not one more thing that happened."""
+    others = rows["primary_problem"].drop_nulls()
+    others = others.filter(others != problem)
+    return frozenset(others) if others.len() >= _ANOTHER_READING * rows.height else frozenset()
 
 
 def suspect(found: Sequence[Onset], reach: Mapping[str, frozenset[str]]) -> Cause | None:
@@ -85,12 +98,17 @@ def chain(found: Sequence[Onset], cause: Cause | None, reach: Mapping[str, froze
 
 
 def _explains(a: Onset, b: Onset, reach: Mapping[str, frozenset[str]]) -> bool:
-    """Whether a may have led to b: by the graph, and not long after it. In a circle the earlier one leads."""
+    """Whether a may have led to b: by the graph, and not long after it. In a circle the earlier one leads.
+
+    A time-out is logged when it is over: those who waited longest tell what it was, others have failed before.
+    """
+    if a.problem in b.read_as and b.problem not in a.read_as:
+        return True
     if a.problem == b.problem or b.problem not in reach.get(a.problem, ()):
         return False
     if a.problem in reach.get(b.problem, ()):
         return (a.first_seen, a.problem) < (b.first_seen, b.problem)
-    return a.first_seen <= b.first_seen + TOLERANCE
+    return a.first_seen <= b.first_seen + LINKED_SLACK
 
 
 def _score(onset: Onset, found: Sequence[Onset], reach: Mapping[str, frozenset[str]], start: datetime) -> float:

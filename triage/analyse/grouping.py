@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,11 +11,16 @@ import polars as pl
 
 from triage.analyse.bursts import Burst
 from triage.analyse.events import KEYS
+from triage.analyse.model import Window
 
 # An effect may begin after its cause has ended: time-outs of a pool, a client or a broker are half a minute by default.
 LINKED_SLACK = timedelta(seconds=60)
 # Clocks and loggers of different containers agree to about a second.
 OVERLAP_SLACK = timedelta(seconds=2)
+# What happens all the time happens during an incident too. Single failures are drawn into one only if as many as these
+# would come by chance in fewer than one of twenty such stretches.
+COINCIDENCE = 0.05
+_AROUND = timedelta(hours=3)  # as far as bursts look for what is usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,9 @@ def reachable(leads_to: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]
     return result
 
 
-def groups(bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]]) -> list[Group]:
+def groups(
+    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window
+) -> list[Group]:
     """Incidents-to-be, in order of start."""
     keys = [_keys(burst, events) for burst in bursts]
     parents = list(range(len(bursts)))
@@ -67,7 +75,7 @@ def groups(bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, fr
     members: dict[int, list[Burst]] = {}
     for index, burst in enumerate(bursts):
         members.setdefault(root(index), []).append(burst)
-    made = [Group(tuple(each), _members(each, events, reach)) for each in members.values()]
+    made = [Group(tuple(each), _members(each, events, reach, window)) for each in members.values()]
     return sorted(made, key=lambda group: (group.start, group.bursts[0].problem))
 
 
@@ -91,10 +99,11 @@ def _during(events: pl.DataFrame, burst: Burst) -> pl.DataFrame:
     return events.filter(pl.col("timestamp").is_between(burst.start, burst.end))
 
 
-def _members(bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]]) -> pl.DataFrame:
+def _members(
+    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window
+) -> pl.DataFrame:
     """The bursts' own failures, and single ones that the graph or a shared key ties to them."""
     start, end = min(burst.start for burst in bursts), max(burst.end for burst in bursts)
-    problems = {burst.problem for burst in bursts}
     burst_rows = pl.any_horizontal(
         [
             (pl.col("problem") == burst.problem)
@@ -103,18 +112,53 @@ def _members(bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, 
             for burst in bursts
         ]
     )
-    own = events.filter(burst_rows)
-    causes = [problem for problem, effects in reach.items() if effects & problems and problem not in problems]
-    effects = sorted({effect for problem in problems for effect in reach.get(problem, ())} - problems)
-    linked = (
-        pl.col("problem").is_in(causes) & pl.col("timestamp").is_between(start - LINKED_SLACK, end)
-    ) | (pl.col("problem").is_in(effects) & pl.col("timestamp").is_between(start, end + LINKED_SLACK))
-    # The same problem in another service, too rare there for a burst of its own.
-    linked |= pl.col("problem").is_in(sorted(problems)) & pl.col("timestamp").is_between(start, end)
     shared = pl.lit(False)
+    own = events.filter(burst_rows)
     for key in ("task_id", "request_id", "job_id"):
         values = own[key].drop_nulls().unique()
         if values.len():
             near = pl.col("timestamp").is_between(start - LINKED_SLACK, end + LINKED_SLACK)
-            shared |= pl.col(key).is_in(values.implode()) & near
-    return events.filter(burst_rows | linked | shared).sort("timestamp", "problem", "record_id")
+            shared |= pl.col(key).is_in(values.implode()).fill_null(False) & near
+    linked = shared | _linked({burst.problem for burst in bursts}, start, end, reach)
+    single = _unusual(events.filter(~burst_rows), linked, Window(start, end), window)
+    return pl.concat([own, single]).sort("timestamp", "problem", "record_id")
+
+
+def _linked(
+    problems: set[str], start: datetime, end: datetime, reach: Mapping[str, frozenset[str]]
+) -> pl.Expr:
+    """Failures in reach of the bursts: what leads to them, what they lead to, and the same in another service."""
+    causes = [problem for problem, effects in reach.items() if effects & problems and problem not in problems]
+    effects = sorted({effect for problem in problems for effect in reach.get(problem, ())} - problems)
+    return (
+        (pl.col("problem").is_in(causes) & pl.col("timestamp").is_between(start - LINKED_SLACK, end))
+        | (pl.col("problem").is_in(effects) & pl.col("timestamp").is_between(start, end + LINKED_SLACK))
+        | (pl.col("problem").is_in(sorted(problems)) & pl.col("timestamp").is_between(start, end))
+    )
+
+
+def _unusual(events: pl.DataFrame, linked: pl.Expr, incident: Window, window: Window) -> pl.DataFrame:
+    """The linked failures without those of series of which as many are usual in such a time."""
+    low, high = max(window.start, incident.start - _AROUND), min(window.end, incident.end + _AROUND)
+    during = pl.col("timestamp").is_between(incident.start - LINKED_SLACK, incident.end + LINKED_SLACK)
+    length_s = (incident.length + 2 * LINKED_SLACK).total_seconds()
+    outside_s = (high - low).total_seconds() - length_s
+    if outside_s <= 0:
+        return events.filter(linked)
+    series = ["problem", "service_name"]
+    counted = events.with_columns(_linked=linked, _outside=~during & pl.col("timestamp").is_between(low, high))
+    keep = [
+        row
+        for row in counted.group_by(series).agg(pl.col("_linked").sum(), pl.col("_outside").sum()).iter_rows()
+        if row[2] and _chance(row[2], row[3] * length_s / outside_s) < COINCIDENCE
+    ]
+    kept = pl.DataFrame(keep, schema={"problem": pl.String, "service_name": pl.String, "": pl.Int64, "_": pl.Int64}, orient="row")
+    return events.filter(linked).join(kept.select(series), on=series, how="semi")
+
+
+def _chance(count: int, expected: float) -> float:
+    """Of `count` or more of a Poisson process; many more than usual are as good as impossible."""
+    if count > 10 + 3 * expected:
+        return 0.0
+    below = math.fsum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1)) for k in range(count)) if expected else 0.0
+    return 1.0 - below if expected else 0.0

@@ -42,7 +42,7 @@ def incidents(
     activity = session.named("activity", since=window.start, until=window.end)
     found = bursts(events, bounded, activity, settings)
     reach = reachable(leads_to or {})
-    return tuple(_incident(session, group, bounded, reach, settings, lives) for group in groups(found, events, reach))
+    return tuple(_incident(session, group, bounded, reach, settings, lives) for group in groups(found, events, reach, bounded))
 
 
 def data_window(session: Session, window: Window) -> Window | None:

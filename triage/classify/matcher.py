@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from polars.expr.whenthen import ChainedThen, Then
 import regex as regex_module
+from polars.expr.whenthen import ChainedThen, Then
 
 from triage.classify.extract import CHOSEN, Field, attribute, field, fields
 from triage.classify.gates import Gates, where_column
@@ -190,10 +190,15 @@ def put(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
     return pl.concat([column, values.alias(column.name).cast(column.dtype)]).gather(index)
 
 
+def _turn(values: _Values) -> tuple[bool, int]:
+    """The winner's value is put last, over the others'; of constants the winner's is the first to fill the gap."""
+    return values.field.constant, values.rank if values.field.constant else -values.rank
+
+
 def _filled(records: pl.DataFrame, values: list[_Values]) -> pl.DataFrame:
     """Set what the patterns extracted. The winning pattern's value stands; a constant only fills a gap."""
     columns: dict[str, pl.Series] = {}
-    for entry in sorted((v for v in values if v.field.is_column), key=lambda v: (v.field.constant, -v.rank)):
+    for entry in sorted((v for v in values if v.field.is_column), key=_turn):
         name = entry.field.name
         old = columns.get(name, records[name])
         rows, new = entry.rows, entry.values
@@ -211,7 +216,7 @@ def _with_attributes(attributes: pl.Series, values: list[_Values]) -> pl.Series:
     """The attributes with more entries; of one key, the winner's value stands, then the parser's, then constants."""
     new = pl.concat(
         pl.DataFrame({"row": v.rows, "value": v.values.cast(pl.String)}).with_columns(
-            key=pl.lit(v.field.name), order=pl.lit(1_000_001 if v.field.constant else v.rank, pl.Int64)
+            key=pl.lit(v.field.name), order=pl.lit(v.rank + (1_000_001 if v.field.constant else 0), pl.Int64)
         )
         for v in values
     ).select("row", "key", "value", "order")

@@ -76,19 +76,22 @@ def assemble(lines: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ..
 
 
 def _near() -> pl.Expr:
-    """Whether the line before in the same stream is near enough to be gone on with."""
+    """Whether the line before in the same stream is near enough, in rows and in time, to be gone on with."""
     same = pl.col("stream") == pl.col("stream").shift(1)
-    return (same & (pl.col("first") - pl.col("first").shift(1) <= MAX_ROWS_BETWEEN)).fill_null(False)
+    rows = pl.col("first") - pl.col("first").shift(1) <= MAX_ROWS_BETWEEN
+    pause = (pl.col("observed_timestamp") - pl.col("observed_timestamp").shift(1)).dt.total_microseconds() > PAUSE
+    return (same & rows).fill_null(False) & ~pause.fill_null(False)
 
 
 def _inside_quotes(frame: pl.DataFrame, csv: list[int]) -> pl.DataFrame:
     """Inside a quoted csvlog field nothing is a head."""
     head = pl.col("layout").is_in(csv).fill_null(False)
     frame = frame.with_columns(head=head, quotes=pl.col("text").str.count_matches('"', literal=True).cast(pl.Int64))
-    frame = frame.with_columns(group=pl.col("head").cum_sum().over("stream"))
+    frame = frame.with_columns(group=(pl.col("head") | ~pl.col("near")).cum_sum().over("stream"))
     before = (pl.col("quotes").cum_sum() - pl.col("quotes")).over("stream", "group")
     reach = pl.int_range(pl.len()).over("stream", "group") < MAX_LINES  # a quote that never ends ends here
-    inside = (pl.col("group") > 0) & (before % 2 == 1) & ~pl.col("head") & reach
+    headed = pl.col("head").first().over("stream", "group")
+    inside = headed & (before % 2 == 1) & ~pl.col("head") & reach
     return frame.with_columns(strong=pl.col("strong") & ~inside, quoted=inside).drop("head", "quotes", "group")
 
 
@@ -107,11 +110,10 @@ def _opened(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
         traceback=pl.when(pl.col("free") & ~quoted).then(text.str.contains(grammar.TRACEBACK)).otherwise(False),
         like=pl.when(pl.col("free")).then(text.str.contains(grammar.CONTINUES) | pl.col("chunk").fill_null(False) | quoted),
     )
-    frame = frame.with_columns(late=_late())
     anchor = (
         pl.when(~pl.col("free")).then(pl.when(pl.col("layout").is_in(single)).then(_SINGLE).otherwise(_MANY))
         .when(pl.col("traceback")).then(_MANY)
-        .when(~pl.col("near") | pl.col("late")).then(_NONE)
+        .when(~pl.col("near")).then(_NONE)
     )  # fmt: skip
     frame = frame.with_columns(anchor=anchor)
     stream_opens = pl.col("stream") != pl.col("stream").shift(1, fill_value=-1)
@@ -128,16 +130,11 @@ def _opened(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
     plain = pl.col("free") & ~pl.col("traceback") & ~many & (~pl.col("like") | (pl.col("weak") & ~quoted))
     forced = (pl.col("mode") == _MANY) & (pl.col("distance") == MAX_LINES)
     opens = (
-        ~pl.col("free") | (pl.col("traceback") & ~pl.col("joins")) | plain | ~pl.col("near") | pl.col("late") | forced
+        ~pl.col("free") | (pl.col("traceback") & ~pl.col("joins")) | plain | ~pl.col("near") | forced
     )
     strong = pl.col("strong") & (~pl.col("weak") | ~many)
     frame = frame.with_columns(opens=opens, strong=strong)
     return frame.with_columns(traceback=pl.col("traceback") & pl.col("opens"))
-
-
-def _late() -> pl.Expr:
-    gap = (pl.col("observed_timestamp") - pl.col("observed_timestamp").shift(1)).dt.total_microseconds() > PAUSE
-    return pl.col("free") & gap.fill_null(False) & pl.col("near")
 
 
 def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
