@@ -68,8 +68,8 @@ def prepare(fault: Fault, number: int) -> Run:
     for attempt in range(20):
         made = _draw(fault, f"{fault.name}/{number}/{attempt}")
         came = Counter({problem: sum(made.begins <= second <= made.ends + AFTER_S for second in times) for problem, times in made.stack.happened.items()})
-        enough = came[fault.cause] >= 2 * BY_ITSELF or fault.leads_to and came[fault.cause]
-        if not fault.cause or (enough and all(came[problem] >= 2 * BY_ITSELF for problem in fault.leads_to)):
+        enough = came[fault.cause] >= 3 * BY_ITSELF or (fault.leads_to and came[fault.cause])
+        if not fault.cause or (enough and all(came[problem] >= 3 * BY_ITSELF for problem in fault.leads_to)):
             return replace(made, number=number)
     raise AssertionError(f"{fault.name} does not come about")
 

@@ -52,7 +52,8 @@ def failures(events: pl.DataFrame) -> pl.DataFrame:
 
     One attempt of a task fails once of a kind, however it is told; one request once a second. Of the printings (pattern
     and logger) of a problem in a service the most frequent one counts failures; an event of another printing counts
-    only where none of that one, and none with a key, is near.
+    only where none of that one, and none with a key, is near. A task's line always counts, and one without a key never
+    beside it: which printing is the most frequent one must not decide how many failures there were.
     """
     if events.is_empty():
         return events
@@ -75,8 +76,15 @@ def failures(events: pl.DataFrame) -> pl.DataFrame:
         anchors.sort("timestamp"), on="timestamp", by=series, strategy="nearest", tolerance=ANOTHER_PRINTING,
         check_sortedness=False,  # sorted just above; polars cannot tell where there are groups
     )
-    counts = pl.col("_is") | pl.col("_near").is_null() | (task & pl.col("_keyed"))
-    return near.filter(counts & ~pl.col("_again")).select(events.columns).sort("problem", "timestamp", "record_id")
+    # A task's own line tells which attempt failed; a line without any key beside it is one more printing of that.
+    told = marked.filter(task).select(*series, "timestamp", _told=pl.col("timestamp"))
+    near = near.sort("timestamp").join_asof(
+        told.sort("timestamp"), on="timestamp", by=series, strategy="nearest", tolerance=ANOTHER_PRINTING,
+        check_sortedness=False,
+    )
+    alone = (pl.col("_is") | pl.col("_near").is_null()) & (pl.col("_keyed") | pl.col("_told").is_null())
+    counts = (task | alone) & ~pl.col("_again")
+    return near.filter(counts).select(events.columns).sort("problem", "timestamp", "record_id")
 
 
 def _with_attempts(events: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,8 @@ WITH found AS (
     WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
 )
 SELECT each_problem AS problem,
-       -- The database logs a wait or a slow statement when it is over: the problem began that much earlier.
-       CASE WHEN source = 'postgres' AND duration_ms IS NOT NULL
+       -- A wait, a slow statement, a slow answer is logged when it is over: the problem began that much earlier.
+       CASE WHEN (source = 'postgres' OR each_problem = 'api.slow_response') AND duration_ms IS NOT NULL
             THEN "timestamp" - to_microseconds(CAST(duration_ms * 1000 AS BIGINT)) ELSE "timestamp" END AS "timestamp",
        service_name, source, concat(coalesce(pattern, exception_type, ''), '@', scope_name) AS printing, severity_number,
        problem AS primary_problem, task_id, request_id, job_id, user_id, task_name, record_id
