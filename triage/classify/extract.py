@@ -40,7 +40,7 @@ def attribute(name: str) -> pl.Expr:
     return pl.col("attributes").list.eval(pl.element().filter(entry).struct.field("value")).list.first()
 
 
-def field(name: str) -> pl.Expr:
+def column(name: str) -> pl.Expr:
     """A column or `attributes.<name>`, as text."""
     if name.startswith("attributes."):
         return attribute(name.removeprefix("attributes."))
@@ -53,7 +53,7 @@ def group(pattern: Pattern, name: str) -> pl.Expr:
     for position, alternative in enumerate(pattern.alternatives, 1):
         if name in alternative.groups:
             if alternative.engine == "rust":
-                taken = field(alternative.field).str.extract_groups(f"(?m){alternative.regex}").struct.field(name)
+                taken = column(alternative.field).str.extract_groups(f"(?m){alternative.regex}").struct.field(name)
             else:
                 taken = pl.col(f"groups_{position}").struct.field(name)
             found.append(pl.when(pl.col(CHOSEN).is_in([0, position])).then(taken))
@@ -80,8 +80,8 @@ def _taken(pattern: Pattern, entry: Extraction, groups: set[str]) -> pl.Expr:
     if entry.value is not None:
         return pl.lit(entry.value)
     if entry.source is not None:
-        return group(pattern, entry.source) if entry.source in groups else field(entry.source)
-    text, regex = field(entry.field), f"(?m){entry.regex}"
+        return group(pattern, entry.source) if entry.source in groups else column(entry.source)
+    text, regex = column(entry.field), f"(?m){entry.regex}"
     # `extract_groups` names unnamed groups by number, so the first group is the one asked for.
     number = 1 if _has_group(entry.regex or "") else 0
     if not entry.all:

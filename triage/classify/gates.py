@@ -93,13 +93,7 @@ class Gates:
     def _attributed(self, records: pl.DataFrame) -> list[pl.DataFrame]:
         if not self.attributes or "attributes" not in records.columns:
             return []
-        rows = _rows(records["attributes"].list.len() > 0)
-        entries = (
-            pl.DataFrame({"row": rows, "entry": records["attributes"].gather(rows)})
-            .explode("entry", empty_as_null=False, keep_nulls=False)
-            .unnest("entry")
-            .filter(pl.col("key").is_in(self.attributes))
-        )
+        entries = _entries(records["attributes"], self.attributes)
         found = []
         for (key,), part in entries.partition_by("key", as_dict=True).items():
             name = f"attributes.{key}"
@@ -166,6 +160,15 @@ def _column(records: pl.DataFrame, name: str) -> pl.Series:
 
 def _rows(mask: pl.Series) -> pl.Series:
     return mask.fill_null(False).arg_true().cast(pl.UInt32)
+
+
+def _entries(attributes: pl.Series, keys: list[str]) -> pl.DataFrame:
+    """The entries of these keys, with the rows they are in; the others are not copied."""
+    flat = attributes.explode(empty_as_null=False, keep_nulls=False)
+    at = flat.struct.field("key").is_in(keys).arg_true()
+    ends = attributes.list.len().fill_null(0).cast(pl.UInt32).cum_sum()
+    rows = ends.search_sorted(at.cast(pl.UInt32), side="right")
+    return pl.DataFrame({"row": rows.cast(pl.UInt32), "entry": flat.gather(at)}).unnest("entry")
 
 
 def _words(texts: pl.Series, keywords: list[str]) -> pl.DataFrame:

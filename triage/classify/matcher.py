@@ -6,22 +6,18 @@ ERROR or above that no pattern knows has the problem `error.unclassified`; words
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
-import regex as regex_module
-from polars.expr.whenthen import ChainedThen, Then
 
-from triage.classify.extract import CHOSEN, Field, attribute, field, fields
-from triage.classify.gates import Gates, where_column
-from triage.classify.pattern import BENIGN, SQLSTATE_ALTERNATIVE, Alternative, Pattern
+from triage.classify.conditions import Budget, Conditions
+from triage.classify.extract import CHOSEN, Field, fields
+from triage.classify.gates import Gates
+from triage.classify.pattern import BENIGN, SQLSTATE_ALTERNATIVE, Pattern
 from triage.schema import ATTRIBUTES, ERROR_NUMBER, EXTRACTABLE, LOGS
 
 UNCLASSIFIED = "error.unclassified"
-SECONDS_A_TEXT = 0.1  # of look-around regexes: on one text,
-SECONDS_A_RUN = 5.0  # and on all texts of a run, for one pattern
 
 _FOUND = {"row": pl.UInt32, "pattern": pl.UInt32, CHOSEN: pl.UInt8}
 
@@ -37,20 +33,20 @@ class _Values:
 
 
 class Matcher:
-    """Patterns in the order of their rank, made ready to run. `disabled` names those that exceeded their budget."""
+    """Patterns in the order of their rank, made ready to run."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self.patterns = tuple(patterns)
         self.gates = Gates(self.patterns)
-        self.disabled: dict[str, str] = {}
-        self._spent: dict[str, float] = {}
+        self._budget = Budget()
         self._fields = [fields(p) for p in self.patterns]
-        self._conditions = [[_condition(a) for a in p.alternatives] for p in self.patterns]
+        self._conditions = [Conditions(p) for p in self.patterns]
         self._columns = [_columns_of(p) for p in self.patterns]
-        self._regexes = {
-            a.regex: regex_module.compile(a.regex, regex_module.MULTILINE)
-            for p in self.patterns for a in p.alternatives if a.engine == "regex" and a.regex
-        }  # fmt: skip
+
+    @property
+    def disabled(self) -> Mapping[str, str]:
+        """Patterns that exceeded their time budget in this run, and why."""
+        return self._budget.disabled
 
     def classify(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with `problem`, `problems`, `pattern` and the extracted fields set."""
@@ -106,42 +102,8 @@ class Matcher:
 
     def _hits(self, rank: int, pairs: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
         """The pairs of one pattern that do match, with the columns that its fields need."""
-        pattern = self.patterns[rank]
-        few = pairs.hstack(records.select(self._columns[rank])[pairs["row"]])
-        choice: Then | ChainedThen = pl.when(pl.col("decided")).then(pl.lit(0, pl.UInt8))
-        for position, alternative in enumerate(pattern.alternatives, 1):
-            holds = self._conditions[rank][position - 1]
-            if not alternative.by_class:
-                holds = holds & pl.col("word")
-            if alternative.engine == "regex":
-                few = self._look_around(pattern, alternative, position, few, holds)
-                holds = pl.col(f"groups_{position}").is_not_null()
-            choice = choice.when(holds).then(pl.lit(position, pl.UInt8))
-        return few.with_columns(choice.alias(CHOSEN)).filter(pl.col(CHOSEN).is_not_null())
-
-    def _look_around(
-        self, pattern: Pattern, alternative: Alternative, position: int, few: pl.DataFrame, holds: pl.Expr
-    ) -> pl.DataFrame:
-        """Add `groups_<position>`: the groups where the regex matches, null elsewhere. Boxed in time."""
-        asked = few.select(pl.when(holds).then(field(alternative.field))).to_series()
-        assert alternative.regex is not None
-        compiled = self._regexes[alternative.regex]
-        results: list[dict[str, str | None] | None] = []
-        for text in asked:
-            result = None
-            if text is not None and pattern.id not in self.disabled:
-                begun = time.perf_counter()
-                try:
-                    found = compiled.search(text, timeout=SECONDS_A_TEXT)
-                    result = {"": "", **found.groupdict()} if found else None
-                except TimeoutError:
-                    self.disabled[pattern.id] = f"one record took over {SECONDS_A_TEXT} s"
-                spent = self._spent[pattern.id] = self._spent.get(pattern.id, 0.0) + time.perf_counter() - begun
-                if spent > SECONDS_A_RUN:
-                    self.disabled[pattern.id] = f"all records together took over {SECONDS_A_RUN} s"
-            results.append(result)
-        kind = pl.Struct(dict.fromkeys(("", *alternative.groups), pl.String))
-        return few.with_columns(pl.Series(f"groups_{position}", results, dtype=kind))
+        hits = self._conditions[rank].hits(pairs, records, self._budget)
+        return hits.with_columns(records[name].gather(hits["row"]) for name in self._columns[rank])
 
     def _extracted(self, rank: int, hits: pl.DataFrame) -> list[_Values]:
         wanted = self._fields[rank]
@@ -237,37 +199,12 @@ def _with_attributes(attributes: pl.Series, values: list[_Values]) -> pl.Series:
     return put(attributes, merged["row"], merged["entries"].cast(ATTRIBUTES))
 
 
-def _condition(alternative: Alternative) -> pl.Expr:
-    """All conditions of an alternative but a look-around regex, as one expression without nulls."""
-    holds = pl.lit(True)
-    if alternative.regex is not None and alternative.engine == "rust":
-        holds = holds & field(alternative.field).str.contains(f"(?m){alternative.regex}")
-    for types, value in (
-        (alternative.exception_type, pl.col("exception_type")),
-        (alternative.exception_root, attribute("exception.root_type")),
-    ):
-        if types:
-            holds = holds & pl.any_horizontal([(value == t) | value.str.ends_with(f".{t}") for t in types])
-    if alternative.status_code:
-        code = pl.col("status_code").cast(pl.String)
-        holds = holds & pl.any_horizontal(
-            [code.str.starts_with(c[0]) & (code.str.len_bytes() == 3) if c.endswith("xx") else code == c
-             for c in alternative.status_code]
-        )  # fmt: skip
-    if alternative.sqlstate:
-        holds = holds & pl.any_horizontal([pl.col("sqlstate").str.starts_with(s) for s in alternative.sqlstate])
-    for key, values in alternative.where:
-        holds = holds & field(where_column(key)).is_in(values)
-    return holds.fill_null(False)
-
-
 def _columns_of(pattern: Pattern) -> list[str]:
-    """The record columns that a pattern's conditions and fields read."""
-    read = {"exception_type", "status_code", "sqlstate", "attributes"}
-    names = [a.field for a in pattern.alternatives] + [e.field for e in pattern.extractions]
-    names += [where_column(key) for a in pattern.alternatives for key, _ in a.where]
-    names += [e.source for e in pattern.extractions if e.source and e.source in LOGS]
-    return sorted(read | {n.split(".")[0] for n in names})
+    """The record columns that a pattern's fields read."""
+    names = {e.field for e in pattern.extractions if e.regex}
+    names |= {e.source for e in pattern.extractions if e.source and (e.source in LOGS or e.source.startswith("attributes."))}
+    names |= {a.field for a in pattern.alternatives if a.groups and a.engine == "rust"}
+    return sorted({name.split(".")[0] for name in names})
 
 
 def _complete(records: pl.DataFrame) -> pl.DataFrame:

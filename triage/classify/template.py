@@ -28,9 +28,13 @@ _HOSTS = r"\b(?:[A-Za-z0-9_-]+\.)+(?:com|net|org|edu|gov|cn|io|de|uk|jp|ru|fr|eu
 _QUOTED = (
     r'"(?:[^"\\]|\\.)*"|(^|[\s=:(\[{,])b?\'(?:[^\'\\]|\\.)*\'|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`'
 )
-# What is folded before the rules run, so that they run on a few hundred shapes and not on every message.
-_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_DIGITS = r"\b(?:[a-f]{0,8}[0-9]+){2,}[a-f]{0,8}\b|[0-9]+"
+# What is folded before the rules run, so that they run on a few hundred shapes and not on every message: UUIDs, hex
+# digests and other runs of digits. One regex, since each match costs.
+_FOLDED = (
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b(?:[a-f]{0,8}[0-9]+){2,}[a-f]{0,8}\b|[0-9]+"
+)
+_HTTP_STATUS = r'HTTP/[0-9.]+\\*"? ([1-5])[0-9][0-9]\b'
+_FOLDED_STATUS = r'(HTTP/0(?:\.0)?\\*"? )0\b'
 # In this order, on messages whose digit runs are already folded to one 0.
 _RULES: tuple[tuple[str, str], ...] = (
     (r"\x1b\[[0-9;]*[A-Za-z]", ""),
@@ -72,26 +76,24 @@ _OWN_FRAMES = 6  # the innermost ones: callers further out vary with the entry p
 
 def mask(messages: pl.Series) -> pl.Series:
     """Templates of the messages."""
-    shapes = _statuses_kept(messages.str.head(LONGEST)).str.replace_all(_UUID, "0-0-0-0-0").str.replace_all(_DIGITS, "0")
-    shapes = shapes.alias("shape")
-    distinct = shapes.unique().drop_nulls()
-    masked = distinct
+    heads = messages.str.head(LONGEST)
+    shapes = pl.DataFrame({"shape": heads.str.replace_all(_FOLDED, "0"), "status": _status_classes(heads)})
+    distinct = shapes.unique().drop_nulls("shape")
+    masked = distinct["shape"]
+    for digit, mark in _STATUS.items():
+        marked = masked.str.replace(_FOLDED_STATUS, f"${{1}}{mark}")
+        masked = marked.zip_with((distinct["status"] == digit).fill_null(False), masked)
     for regex, replacement in _RULES:
         masked = masked.str.replace_all(regex, replacement)
-    masked = masked.str.strip_chars().alias("template")
-    table = pl.DataFrame({"shape": distinct, "template": masked})
-    return shapes.to_frame().join(table, on="shape", how="left", maintain_order="left")["template"]
+    table = distinct.with_columns(masked.str.strip_chars().alias("template"))
+    return shapes.join(table, on=["shape", "status"], how="left", nulls_equal=True, maintain_order="left")["template"]
 
 
-def _statuses_kept(messages: pl.Series) -> pl.Series:
-    """Access lines with the class of their status as a sign that folding leaves alone: 200 and 500 are two events."""
+def _status_classes(messages: pl.Series) -> pl.Series:
+    """The first digit of an access line's status, which folding must not lose: 200 and 500 are two events."""
+    classes = pl.Series("status", [None], dtype=pl.String).new_from_index(0, len(messages))
     rows = messages.str.contains("HTTP/", literal=True).fill_null(False).arg_true().cast(pl.UInt32)
-    if not len(rows):
-        return messages
-    few = messages.gather(rows)
-    for digit, mark in _STATUS.items():
-        few = few.str.replace_all(rf'(HTTP/[0-9.]+\\*"? ){digit}[0-9][0-9]\b', f"${{1}}{mark}")
-    return messages.clone().scatter(rows, few)
+    return classes.scatter(rows, messages.gather(rows).str.extract(_HTTP_STATUS)) if len(rows) else classes
 
 
 def with_template(records: pl.DataFrame) -> pl.DataFrame:
