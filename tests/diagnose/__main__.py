@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.diagnose import same
 from tests.diagnose.faults import CASCADES, HEALTHY, SINGLE
 from tests.diagnose.verdict import Verdict, judge
 
@@ -60,7 +61,7 @@ def main() -> int:
     with ProcessPoolExecutor(min(4, os.cpu_count() or 1), multiprocessing.get_context("spawn")) as pool:
         text, share = table(pool.map(judge, *zip(*jobs, strict=True)))
     print(text)
-    return int(share < TARGET)
+    return int(share < TARGET) or (0 if options.only else same.main())
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ One hour with a fault in it, always of the same lines, is put into stretches of 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.diagnose.stack import Broken, Load, Stack
@@ -25,6 +27,8 @@ HOUR = timedelta(hours=1)
 FAULT, BEGINS, ENDS = "provider.rate_limited", 1500.0, 1800.0
 NOISE = {"api.not_found": 0.02, "api.validation_error": 0.01, "task.retry": 0.01, "db.constraint_violation": 0.003}
 LOAD = Load(requests_per_s=0.5, job_share=0.3)
+SPARSE = Load(requests_per_s=0.02, job_share=0.3)  # far away, where it only makes the window long
+NEAR = timedelta(hours=6)
 
 
 def hour(start: datetime = START, names: Names = STACKS[0]) -> Voices:
@@ -35,8 +39,11 @@ def hour(start: datetime = START, names: Names = STACKS[0]) -> Voices:
 def within(days: float) -> tuple[Voices, Window]:
     """The hour in the middle of healthy traffic, and the window of all of it."""
     all_of_it, around = hour(), timedelta(days=days) / 2
-    for number, begins in enumerate((START - around, START + HOUR)):
-        other = _voices(begins, STACKS[0], (around - number * HOUR).total_seconds(), 20 + number, ())
+    near = min(around, NEAR)
+    stretches = ((START - around, START - near, SPARSE), (START - near, START, LOAD), (START + HOUR, START + near, LOAD),
+                 (START + near, START + around, SPARSE))  # fmt: skip
+    for number, (begins, ends, load) in enumerate(stretches):
+        other = _voices(begins, STACKS[0], (ends - begins).total_seconds(), 20 + number, (), load)
         offset = (begins - START).total_seconds()
         for container, said in other.lines.items():
             own = all_of_it.lines.setdefault(container, [])
@@ -44,11 +51,11 @@ def within(days: float) -> tuple[Voices, Window]:
     return all_of_it, Window(START - around, START + around)
 
 
-def _voices(start: datetime, names: Names, length_s: float, seed: int, broken: tuple[Broken, ...]) -> Voices:
+def _voices(start: datetime, names: Names, length_s: float, seed: int, broken: tuple[Broken, ...], load: Load = LOAD) -> Voices:
     draw = random.Random(seed)
     voices = Voices(start, names, "logging", False, draw)
     noise = tuple(Broken(what, 0.0, length_s, share) for what, share in NOISE.items())
-    Stack(voices, LOAD, (*broken, *noise), draw).run(length_s)
+    Stack(voices, load, (*broken, *noise), draw).run(length_s)
     return voices
 
 
@@ -97,3 +104,26 @@ def told(found: tuple[Incident, ...], since: datetime = START) -> list[dict[str,
         }
         for one in found
     ]
+
+
+def main() -> int:
+    """The hour in windows of a day and of a month: the same incidents."""
+    with TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        alone = told(found(collected(hour(), _made(place / "hour"))))
+        wrong = 0
+        for days in (1, 30):
+            voices, window = within(days)
+            same = bool(alone) and told(found(collected(voices, _made(place / str(days))), window)) == alone
+            wrong += not same
+            print(f"the same hour in a window of {days} days: {'the same incidents' if same else 'OTHER incidents'}")
+    return int(wrong > 0)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,7 @@ from triage.analyse.grouping import LINKED_SLACK, Group
 from triage.analyse.model import Cause, Evidence, Step
 
 UNKNOWN = "error.unclassified"
+SLOW = "api.slow_response"
 # Effects are often logged before their cause (a client gives up while the database still works): so much of an
 # inversion of the order says nothing.
 TOLERANCE = timedelta(seconds=5)
@@ -40,6 +41,7 @@ class Onset:
     record_ids: tuple[str, ...]
     keys: frozenset[str]
     read_as: frozenset[str]  # where its records say first of all something else: what
+    usual: bool = False  # single failures of what comes at other times, too
 
 
 def onsets(group: Group) -> list[Onset]:
@@ -59,6 +61,7 @@ def onsets(group: Group) -> list[Onset]:
                 tuple(rows["record_id"][:_EVIDENCE]),
                 frozenset(keys),
                 _read_as(str(problem), rows),
+                problem in group.usual,
             )
         )
     return sorted(made, key=lambda onset: (onset.first_seen, onset.problem))
@@ -104,11 +107,18 @@ def _explains(a: Onset, b: Onset, reach: Mapping[str, frozenset[str]]) -> bool:
     """
     if a.problem in b.read_as and b.problem not in a.read_as:
         return True
+    if _within(a, b) and a.problem not in reach.get(b.problem, ()):
+        return True
     if a.problem == b.problem or b.problem not in reach.get(a.problem, ()):
         return False
     if a.problem in reach.get(b.problem, ()):
         return (a.first_seen, a.problem) < (b.first_seen, b.problem)
     return a.first_seen <= b.first_seen + LINKED_SLACK
+
+
+def _within(a: Onset, b: Onset) -> bool:
+    """Whether a happened in requests of which b says no more than that they took long."""
+    return b.problem == SLOW != a.problem and bool(a.keys) and 2 * len(a.keys & b.keys) >= len(a.keys)
 
 
 def _score(onset: Onset, found: Sequence[Onset], reach: Mapping[str, frozenset[str]], start: datetime) -> float:
@@ -125,6 +135,8 @@ def _score(onset: Onset, found: Sequence[Onset], reach: Mapping[str, frozenset[s
         "keys": len(sharing) / len(others) if others else 1.0,
     }
     score = sum(_WEIGHTS[name] * value for name, value in parts.items())
+    # What comes now and then without such consequences is not likely to have had them this time.
+    score *= 0.5 if onset.usual and others else 1.0
     # An unknown error says less than a known problem that happened beside it.
     return score * (0.5 if onset.problem == UNKNOWN and others else 1.0)
 

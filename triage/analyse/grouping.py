@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -29,6 +29,7 @@ class Group:
 
     bursts: tuple[Burst, ...]
     events: pl.DataFrame
+    usual: frozenset[str] = frozenset()  # problems without a burst here that come at other times, too
 
     @property
     def start(self) -> datetime:
@@ -75,8 +76,21 @@ def groups(
     members: dict[int, list[Burst]] = {}
     for index, burst in enumerate(bursts):
         members.setdefault(root(index), []).append(burst)
-    made = [Group(tuple(each), _members(each, events, reach, window)) for each in members.values()]
+    made = [_group(each, events, reach, window) for each in members.values()]
     return sorted(made, key=lambda group: (group.start, group.bursts[0].problem))
+
+
+def _group(
+    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window
+) -> Group:
+    group = Group(tuple(bursts), _members(bursts, events, reach, window))
+    single = sorted(set(group.events["problem"]) - {burst.problem for burst in bursts})
+    other = events.filter(
+        pl.col("problem").is_in(single)
+        & pl.col("timestamp").is_between(group.start - _AROUND, group.end + _AROUND)
+        & ~pl.col("timestamp").is_between(group.start, group.end)
+    )
+    return replace(group, usual=frozenset(other["problem"]))
 
 
 def _together(a: Burst, b: Burst, a_keys: set[str], b_keys: set[str], reach: Mapping[str, frozenset[str]]) -> bool:

@@ -1,25 +1,26 @@
 """Which of the records that passed a pattern's gates do match it, and by which alternative.
 
-Cheap conditions come first and each further one runs only on what is left: regexes on rows whose class and words fit,
-attributes for rows whose regex holds, look-around last, boxed in time. Where nothing is left nothing runs, since even
-compiling a regex for an empty column costs more than all the rest of a small batch.
+Cheap conditions come first: a regex runs only on rows whose class and words fit, and look-around is boxed in time.
+Where nothing is left nothing runs, since compiling a regex costs more than all the rest of a small batch.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 import regex as regex_module
 
-from triage.classify.extract import CHOSEN, attribute, column
+from triage.classify.columns import Columns
+from triage.classify.extract import CHOSEN, column
 from triage.classify.gates import where_column
 from triage.classify.pattern import Alternative, Pattern
 
 SECONDS_A_TEXT = 0.1  # of look-around regexes: on one text,
 SECONDS_A_RUN = 5.0  # and on all texts of a run, for one pattern
+
+_ROOT = "attributes.exception.root_type"
 
 
 @dataclass(slots=True)
@@ -47,81 +48,66 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """One alternative, its conditions in the order of their cost; None where it has none of a kind."""
+    """One alternative, its conditions in the order of their cost."""
 
     alternative: Alternative
     plain: pl.Expr  # words and classes
-    regex: str | None  # on a plain column
-    late: pl.Expr | None  # what reads attributes
+    regex: str | None
     look_around: regex_module.Pattern[str] | None
 
 
 class Conditions:
-    """The tests of one pattern. `columns` are those of the records that they read, attributes apart."""
+    """The tests of one pattern. `columns` are those of the records that they read."""
 
     def __init__(self, pattern: Pattern) -> None:
         self.pattern = pattern
         self._tests = [_test(a) for a in pattern.alternatives]
         self.columns = sorted({name for a in pattern.alternatives for name in _columns_of(a)})
 
-    def hits(self, pairs: pl.DataFrame, records: pl.DataFrame, budget: Budget) -> pl.DataFrame:
-        """The pairs that match: `row`, `pattern`, `chosen` and `groups_<n>` of look-around alternatives."""
-        few = pairs.with_columns(records[name].gather(pairs["row"]) for name in self.columns)
+    def hits(self, pairs: pl.DataFrame, columns: Columns, budget: Budget) -> pl.DataFrame:
+        """The pairs that match, with the columns, `chosen`, and `groups_<n>` of look-around alternatives."""
+        few = pairs.hstack(columns.rows(self.columns, pairs["row"]))
         chosen = few.select(pl.when("decided").then(pl.lit(0, pl.UInt8)).alias(CHOSEN)).to_series()
+        free, places = ~few["decided"], pl.int_range(few.height, dtype=pl.UInt32, eager=True)
         groups: dict[int, pl.Series] = {}
-        if self._tests:
-            fits = few.select(t.plain.fill_null(False).alias(str(i)) for i, t in enumerate(self._tests, 1))
-            for position, test in enumerate(self._tests, 1):
+        fits = few.select(t.plain.alias(str(i)) for i, t in enumerate(self._tests, 1)).get_columns()
+        for position, (test, fit) in enumerate(zip(self._tests, fits, strict=True), 1):
+            if test.look_around is not None:
                 # Where the SQLSTATE decided, look-around still gives its groups.
-                free = chosen.is_null() if test.look_around is None else chosen.is_null() | (chosen == 0)
-                at = self._left(test, (fits[str(position)] & free).arg_true(), few, records)
-                if test.look_around is not None:
-                    at, groups[position] = self._looked(test, at, few, records, budget)
-                    at = at.filter(chosen.gather(at).is_null())
-                if len(at):
-                    chosen = chosen.scatter(at, pl.repeat(position, len(at), dtype=pl.UInt8, eager=True))
-        named = [values.alias(f"groups_{position}") for position, values in groups.items()]
-        return few.select("row", "pattern").with_columns(chosen, *named).filter(pl.col(CHOSEN).is_not_null())
-
-    def _left(self, test: _Test, at: pl.Series, few: pl.DataFrame, records: pl.DataFrame) -> pl.Series:
-        """The places, of those that fit so far, where regex and attributes hold too."""
-        if len(at) and test.regex is not None:
-            texts = few[test.alternative.field].cast(pl.String).gather(at)
-            at = at.filter(texts.str.contains(test.regex).fill_null(False))
-        if len(at) and test.late is not None:
-            rows = few["row"].gather(at)
-            at = at.filter(records["attributes"].gather(rows).to_frame().select(test.late.fill_null(False)).to_series())
-        return at
+                at, groups[position] = self._looked(test, places.filter(fit & (free | few["decided"])), few, budget)
+            elif not fit.any():
+                continue
+            else:
+                at = places.filter(fit & free)
+                if len(at) and test.regex is not None:
+                    at = at.filter(few[test.alternative.field][at].cast(pl.String).str.contains(test.regex))
+            at = at.filter(free[at])
+            if len(at):
+                chosen = chosen.scatter(at, position)
+                free = free.scatter(at, False)
+        if len(groups):
+            few = few.with_columns(values.alias(f"groups_{position}") for position, values in groups.items())
+        return few.with_columns(chosen).filter(~free)
 
     def _looked(
-        self, test: _Test, at: pl.Series, few: pl.DataFrame, records: pl.DataFrame, budget: Budget
+        self, test: _Test, at: pl.Series, few: pl.DataFrame, budget: Budget
     ) -> tuple[pl.Series, pl.Series]:
         """The places where a look-around regex matches, and its groups there (null elsewhere)."""
         assert test.look_around is not None
-        name = test.alternative.field
-        asked = records[name.split(".")[0]].gather(few["row"].gather(at)).to_frame().select(column(name)).to_series()
+        asked = few[test.alternative.field].cast(pl.String).gather(at)
         results = [budget.search(self.pattern.id, test.look_around, text) for text in asked]
         kind = pl.Struct(dict.fromkeys(("", *test.alternative.groups), pl.String))
-        at = at.cast(pl.UInt32)
         found = pl.DataFrame({"at": at, "groups": pl.Series(results, dtype=kind)}).filter(pl.col("groups").is_not_null())
         places = pl.DataFrame({"at": pl.int_range(few.height, dtype=pl.UInt32, eager=True)})
         return found["at"], places.join(found, on="at", how="left", maintain_order="left")["groups"]
 
 
 def _test(alternative: Alternative) -> _Test:
-    on_attribute = alternative.field.startswith("attributes.")
-    rust = alternative.engine == "rust" and alternative.regex is not None
-    late = []
-    if alternative.exception_root:
-        late.append(_type_is(attribute("exception.root_type"), alternative.exception_root))
-    late += [column(where_column(k)).is_in(v) for k, v in alternative.where if where_column(k) != k]
-    if rust and on_attribute:
-        late.append(column(alternative.field).str.contains(f"(?m){alternative.regex}"))
+    rust = alternative.engine == "rust"
     return _Test(
         alternative,
         _plain(alternative),
-        f"(?m){alternative.regex}" if rust and not on_attribute else None,
-        pl.all_horizontal(late) if late else None,
+        f"(?m){alternative.regex}" if alternative.regex and rust else None,
         regex_module.compile(alternative.regex, regex_module.MULTILINE) if alternative.regex and not rust else None,
     )
 
@@ -129,8 +115,10 @@ def _test(alternative: Alternative) -> _Test:
 def _plain(alternative: Alternative) -> pl.Expr:
     """The conditions that read a short column each."""
     holds = pl.lit(True) if alternative.by_class else pl.col("word")
-    if alternative.exception_type:
-        holds = holds & _type_is(pl.col("exception_type"), alternative.exception_type)
+    for name, types in (("exception_type", alternative.exception_type), (_ROOT, alternative.exception_root)):
+        if types:
+            value = pl.col(name)
+            holds = holds & pl.any_horizontal([(value == t) | value.str.ends_with(f".{t}") for t in types])
     if alternative.status_code:
         code = pl.col("status_code").cast(pl.String)
         holds = holds & pl.any_horizontal(
@@ -140,21 +128,17 @@ def _plain(alternative: Alternative) -> pl.Expr:
     if alternative.sqlstate:
         holds = holds & pl.any_horizontal([pl.col("sqlstate").str.starts_with(s) for s in alternative.sqlstate])
     for key, values in alternative.where:
-        if where_column(key) == key:
-            holds = holds & pl.col(key).cast(pl.String).is_in(values)
+        holds = holds & column(where_column(key)).is_in(values)
     # A column keeps the expression from giving one row for all.
     return holds & pl.col("row").is_not_null()
 
 
-def _type_is(value: pl.Expr, types: Sequence[str]) -> pl.Expr:
-    return pl.any_horizontal([(value == t) | value.str.ends_with(f".{t}") for t in types])
-
-
 def _columns_of(alternative: Alternative) -> set[str]:
-    """The columns that the conditions of an alternative read, attributes and look-around texts apart."""
+    """The columns that the conditions of an alternative read."""
     names = {where_column(key) for key, _ in alternative.where}
-    names |= {alternative.field} if alternative.regex and alternative.engine == "rust" else set()
+    names |= {alternative.field} if alternative.regex else set()
     names |= {"exception_type"} if alternative.exception_type else set()
+    names |= {_ROOT} if alternative.exception_root else set()
     names |= {"status_code"} if alternative.status_code else set()
     names |= {"sqlstate"} if alternative.sqlstate else set()
-    return {name for name in names if not name.startswith("attributes.")}
+    return names

@@ -34,16 +34,8 @@ class Field:
         return self.name in EXTRACTABLE
 
 
-def attribute(name: str) -> pl.Expr:
-    """The value of one attribute, null where a record lacks it."""
-    entry = pl.element().struct.field("key") == name
-    return pl.col("attributes").list.eval(pl.element().filter(entry).struct.field("value")).list.first()
-
-
 def column(name: str) -> pl.Expr:
     """A column or `attributes.<name>`, as text."""
-    if name.startswith("attributes."):
-        return attribute(name.removeprefix("attributes."))
     return pl.col(name).cast(pl.String)
 
 

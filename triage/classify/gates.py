@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
+from triage.classify.columns import PREFIX, Columns
 from triage.classify.pattern import Alternative, Pattern
 from triage.schema import SOURCES
 
@@ -50,27 +51,27 @@ class Gates:
                 column, values = _leading_class(alternative)
                 self._classes[column] += [(v, rank) for v in values]
         self._classes.pop("", None)
-        self.attributes = sorted(c.removeprefix("attributes.") for c in self._classes if c.startswith("attributes."))
-        self._gate = pl.DataFrame(
+        self.attributes = sorted(c.removeprefix(PREFIX) for c in self._classes if c.startswith(PREFIX))
+        self._gate = pl.DataFrame(  # a row for each pattern, by rank
             {
-                "pattern": range(len(patterns)),
                 "sources": [sum(_SOURCE_BIT[s] for s in p.sources) or _ANY_SOURCE for p in patterns],
                 "least": [p.severity_min or 0 for p in patterns],
                 "most": [p.severity_max or 255 for p in patterns],
                 "bound": [p.severity_min is not None or p.severity_max is not None for p in patterns],
                 "states": [bool(p.sqlstate) for p in patterns],
             },
-            schema={"pattern": pl.UInt32, "sources": pl.Int64, "least": pl.UInt8, "most": pl.UInt8,
+            schema={"sources": pl.Int64, "least": pl.UInt8, "most": pl.UInt8,
                     "bound": pl.Boolean, "states": pl.Boolean},
         )  # fmt: skip
 
-    def pairs(self, records: pl.DataFrame) -> pl.DataFrame:
+    def pairs(self, columns: Columns) -> pl.DataFrame:
         """Every (record, pattern) that passes the gates, sorted by pattern and row."""
+        records = columns.records
         found = [self._worded(records), self._decided(records)]
         for column, values in self._classes.items():
-            if not column.startswith("attributes."):
+            if not column.startswith(PREFIX):
                 found.append(_by_value(_column(records, column), values, _TESTS.get(column, str.__eq__)))
-        found += self._attributed(records)
+        found += self._attributed(columns)
         pairs = pl.concat(found).group_by("row", "pattern").agg(pl.col("word").any(), pl.col("decided").any())
         return self._gated(pairs, records)
 
@@ -90,33 +91,25 @@ class Gates:
         found = _by_value(_column(records, "sqlstate"), self._deciding, sqlstate_is)
         return found.with_columns(decided=pl.lit(True))
 
-    def _attributed(self, records: pl.DataFrame) -> list[pl.DataFrame]:
-        if not self.attributes or "attributes" not in records.columns:
-            return []
-        entries = _entries(records["attributes"], self.attributes)
+    def _attributed(self, columns: Columns) -> list[pl.DataFrame]:
         found = []
-        for (key,), part in entries.partition_by("key", as_dict=True).items():
-            name = f"attributes.{key}"
-            pairs = _by_value(part["value"], self._classes[name], _TESTS.get(name, str.__eq__))
-            found.append(pairs.with_columns(row=part["row"].gather(pairs["row"])))
+        for key in self.attributes:
+            entries, name = columns.entries(key), f"{PREFIX}{key}"
+            pairs = _by_value(entries["value"], self._classes[name], _TESTS.get(name, str.__eq__))
+            found.append(pairs.with_columns(row=entries["row"].gather(pairs["row"])))
         return found
 
     def _gated(self, pairs: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-        at = pairs["row"]
-        source = _column(records, "source").gather(at)
-        bits = source.replace_strict(_SOURCE_BIT, default=_UNKNOWN_SOURCE, return_dtype=pl.Int64)
-        facts = pairs.with_columns(
-            bit=bits,
-            severity=records["severity_number"].gather(at),
-            stated=_column(records, "sqlstate").gather(at).is_not_null(),
-        ).join(self._gate, on="pattern", how="left")
-        severe = pl.col("severity").is_between(pl.col("least"), pl.col("most")).fill_null(~pl.col("bound"))
-        kept = facts.filter(
-            (pl.col("bit") & pl.col("sources")) != 0,
-            severe,
-            pl.col("decided") | ~pl.col("states") | ~pl.col("stated"),
+        at, gate = pairs["row"], self._gate[pairs["pattern"]]
+        bits = _column(records, "source").gather(at).replace_strict(
+            _SOURCE_BIT, default=_UNKNOWN_SOURCE, return_dtype=pl.Int64
         )
-        return kept.select(*_PAIRS).sort("pattern", "row")
+        here = (bits & gate["sources"]) != 0
+        pairs, at, gate = pairs.filter(here), at.filter(here), gate.filter(here)
+        severity = records["severity_number"].gather(at)
+        severe = severity.is_between(gate["least"], gate["most"]).fill_null(~gate["bound"])
+        stated = _column(records, "sqlstate").gather(at).is_not_null()
+        return pairs.filter(severe & (pairs["decided"] | ~gate["states"] | ~stated)).sort("pattern", "row")
 
 
 _TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -142,7 +135,7 @@ def _leading_class(alternative: Alternative) -> tuple[str, Iterable[str]]:
 
 def where_column(key: str) -> str:
     """A key of `where` is a column of that name, else an attribute."""
-    return key if key in _WHERE_COLUMNS else f"attributes.{key}"
+    return key if key in _WHERE_COLUMNS else f"{PREFIX}{key}"
 
 
 _WHERE_COLUMNS = ("scope_name", "task_name", "thread_name", "severity_text", "service_name", "message")
@@ -160,15 +153,6 @@ def _column(records: pl.DataFrame, name: str) -> pl.Series:
 
 def _rows(mask: pl.Series) -> pl.Series:
     return mask.fill_null(False).arg_true().cast(pl.UInt32)
-
-
-def _entries(attributes: pl.Series, keys: list[str]) -> pl.DataFrame:
-    """The entries of these keys, with the rows they are in; the others are not copied."""
-    flat = attributes.explode(empty_as_null=False, keep_nulls=False)
-    at = flat.struct.field("key").is_in(keys).arg_true()
-    ends = attributes.list.len().fill_null(0).cast(pl.UInt32).cum_sum()
-    rows = ends.search_sorted(at.cast(pl.UInt32), side="right")
-    return pl.DataFrame({"row": rows.cast(pl.UInt32), "entry": flat.gather(at)}).unnest("entry")
 
 
 def _words(texts: pl.Series, keywords: list[str]) -> pl.DataFrame:

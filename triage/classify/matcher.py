@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from triage.classify.columns import PREFIX, Columns
 from triage.classify.conditions import Budget, Conditions
 from triage.classify.extract import CHOSEN, Field, fields
 from triage.classify.gates import Gates
@@ -41,7 +42,11 @@ class Matcher:
         self._budget = Budget()
         self._fields = [fields(p) for p in self.patterns]
         self._conditions = [Conditions(p) for p in self.patterns]
-        self._columns = [_columns_of(p) for p in self.patterns]
+        tested = [set(c.columns) for c in self._conditions]
+        self._columns = [sorted(_columns_of(p) - tested[rank]) for rank, p in enumerate(self.patterns)]
+        read = {name for names in [*tested, *self._columns] for name in names}
+        read |= {PREFIX + key for key in self.gates.attributes}
+        self._keys = {name.removeprefix(PREFIX) for name in read if name.startswith(PREFIX)}
 
     @property
     def disabled(self) -> Mapping[str, str]:
@@ -51,13 +56,13 @@ class Matcher:
     def classify(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with `problem`, `problems`, `pattern` and the extracted fields set."""
         records = _complete(records)
-        found, values = self._run(records, self.gates.pairs(records))
+        found, values = self._run(*self._opened(records))
         return _filled(self._named(records, found), values)
 
     def match(self, records: pl.DataFrame) -> pl.DataFrame:
         """Every match: `row`, `pattern` (id), `alternative`, `problem`; the winner of a row comes first."""
         records = _complete(records)
-        found, _ = self._run(records, self.gates.pairs(records))
+        found, _ = self._run(*self._opened(records))
         return self.described(found).drop("rank")
 
     def examine(
@@ -65,8 +70,8 @@ class Matcher:
     ) -> tuple[pl.DataFrame, pl.DataFrame, dict[tuple[int, int], list[str]]]:
         """For explanations: the pairs tried, the matches with their `rank`, and the fields by (row, rank)."""
         records = _complete(records)
-        pairs = self.gates.pairs(records)
-        found, values = self._run(records, pairs)
+        columns, pairs = self._opened(records)
+        found, values = self._run(columns, pairs)
         told: dict[tuple[int, int], list[str]] = {}
         for entry in values:
             for row in entry.rows:
@@ -90,20 +95,24 @@ class Matcher:
             _strings([p.problem for p in self.patterns]).gather(ranks).alias("problem"),
         )
 
-    def _run(self, records: pl.DataFrame, pairs: pl.DataFrame) -> tuple[pl.DataFrame, list[_Values]]:
+    def _opened(self, records: pl.DataFrame) -> tuple[Columns, pl.DataFrame]:
+        columns = Columns(records, self._keys)
+        return columns, self.gates.pairs(columns)
+
+    def _run(self, columns: Columns, pairs: pl.DataFrame) -> tuple[pl.DataFrame, list[_Values]]:
         found = [pl.DataFrame(schema=_FOUND)]
         values: list[_Values] = []
         for (rank,), part in pairs.partition_by("pattern", as_dict=True, maintain_order=True).items():
             if self.patterns[rank].id not in self.disabled:
-                hits = self._hits(rank, part, records)
+                hits = self._hits(rank, part, columns)
                 found.append(hits.select(*_FOUND))
                 values += self._extracted(rank, hits)
         return pl.concat(found), values
 
-    def _hits(self, rank: int, pairs: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    def _hits(self, rank: int, pairs: pl.DataFrame, columns: Columns) -> pl.DataFrame:
         """The pairs of one pattern that do match, with the columns that its fields need."""
-        hits = self._conditions[rank].hits(pairs, records, self._budget)
-        return hits.with_columns(records[name].gather(hits["row"]) for name in self._columns[rank])
+        hits = self._conditions[rank].hits(pairs, columns, self._budget)
+        return hits.hstack(columns.rows(self._columns[rank], hits["row"])) if hits.height else hits
 
     def _extracted(self, rank: int, hits: pl.DataFrame) -> list[_Values]:
         wanted = self._fields[rank]
@@ -152,26 +161,29 @@ def put(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
     return pl.concat([column, values.alias(column.name).cast(column.dtype)]).gather(index)
 
 
-def _turn(values: _Values) -> tuple[bool, int]:
-    """The winner's value is put last, over the others'; of constants the winner's is the first to fill the gap."""
-    return values.field.constant, values.rank if values.field.constant else -values.rank
-
-
 def _filled(records: pl.DataFrame, values: list[_Values]) -> pl.DataFrame:
-    """Set what the patterns extracted. The winning pattern's value stands; a constant only fills a gap."""
-    columns: dict[str, pl.Series] = {}
-    for entry in sorted((v for v in values if v.field.is_column), key=_turn):
-        name = entry.field.name
-        old = columns.get(name, records[name])
-        rows, new = entry.rows, entry.values
-        if entry.field.constant:
-            gap = old.gather(rows).is_null()
-            rows, new = rows.filter(gap), new.filter(gap)
-        columns[name] = put(old, rows, new)
-    others = [v for v in values if not v.field.is_column]
-    if others:
-        columns["attributes"] = _with_attributes(records["attributes"], others)
-    return records.with_columns(series.alias(name) for name, series in columns.items())
+    """Set what the patterns extracted."""
+    by_column: dict[str, list[_Values]] = {}
+    for entry in values:
+        by_column.setdefault(entry.field.name if entry.field.is_column else "attributes", []).append(entry)
+    columns = []
+    for name, entries in by_column.items():
+        old = records[name]
+        columns.append(_with_attributes(old, entries) if name == "attributes" else _with_values(old, entries))
+    return records.with_columns(columns)
+
+
+def _with_values(old: pl.Series, values: list[_Values]) -> pl.Series:
+    """The column with more values; of one row, the winner's value stands, then the parser's, then constants."""
+    new = pl.concat(
+        pl.DataFrame({"row": v.rows, "value": v.values}).with_columns(
+            order=pl.lit(v.rank, pl.Int64), constant=pl.lit(v.field.constant)
+        )
+        for v in values
+    )
+    new = new.sort("row", "constant", "order").unique("row", keep="first", maintain_order=True)
+    kept = new.filter(~new["constant"] | old.gather(new["row"]).is_null())
+    return put(old, kept["row"], kept["value"])
 
 
 def _with_attributes(attributes: pl.Series, values: list[_Values]) -> pl.Series:
@@ -199,12 +211,12 @@ def _with_attributes(attributes: pl.Series, values: list[_Values]) -> pl.Series:
     return put(attributes, merged["row"], merged["entries"].cast(ATTRIBUTES))
 
 
-def _columns_of(pattern: Pattern) -> list[str]:
+def _columns_of(pattern: Pattern) -> set[str]:
     """The record columns that a pattern's fields read."""
     names = {e.field for e in pattern.extractions if e.regex}
     names |= {e.source for e in pattern.extractions if e.source and (e.source in LOGS or e.source.startswith("attributes."))}
     names |= {a.field for a in pattern.alternatives if a.groups and a.engine == "rust"}
-    return sorted({name.split(".")[0] for name in names})
+    return names
 
 
 def _complete(records: pl.DataFrame) -> pl.DataFrame:

@@ -96,6 +96,8 @@ _NAME = (
     r"password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|api[_ -]?key|apikey|access[_-]?key(?:[_-]?id)?"
     r"|secret[_-]?(?:access[_-]?)?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|auth[_-]?key|credentials?"
     r"|secret[_-]?id|app[_-]?secret|client[_-]?secret|requirepass|masterauth|otp|密码|口令|密钥|令牌"
+    # the same as JSON escapes them
+    r"|\\+u5bc6\\+u7801|\\+u53e3\\+u4ee4|\\+u5bc6\\+u94a5|\\+u4ee4\\+u724c"
 )
 # "password": "x", password='x', PASSWORD=x, \"token\":\"x\", (b'x-api-key', b'x'), secret => x
 _BY_NAME = (
@@ -107,7 +109,8 @@ _BY_NAME = (
 
 
 def _rule(kind: str, regex: str, accept: Callable[[re.Match[str]], bool] = lambda match: True) -> Rule:
-    return Rule(kind, re.compile(regex), accept)
+    # A word of Chinese in front of a secret is no part of it, though \b takes its characters for letters.
+    return Rule(kind, re.compile(regex.replace(r"\b", r"(?a:\b)")), accept)
 
 
 BY_NAME = re.compile(_BY_NAME)
@@ -115,13 +118,14 @@ BY_NAME = re.compile(_BY_NAME)
 # The order matters: what stands in a header or a key block is gone before names and shapes are looked for.
 RULES: tuple[Rule, ...] = (
     _rule("private_key", r"(?s)(?P<s>-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z))"),
+    _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>(?:[\w-]+=(?:\\*\"[^\"\\\r\n]*\\*\"|[^\s,\"'\\]+)(?:,\s*)?)+)"),
     _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>[^\"'\r\n]{8,})"),
     _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?:(?:bearer|basic|token|apikey|negotiate|bot|key|jwt)\s+)(?P<s>[^\s\"',;\\)\]}]+)", lambda m: _is_value(m["s"])),
     _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=]\s*b?\\*[\"']?(?P<s>[^\s\"',;\\)\]}]{8,})", lambda m: _is_value(m["s"]) and _looks_random(m["s"])),
     _rule("authorization", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{12,})", _has_digit),
     _rule("password", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*-])", lambda m: _is_value(m["s"])),
     _rule("password", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", lambda m: _is_value(m["s"])),
-    _rule("password", r"(?i)(?:--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)|\b(?:requirepass|masterauth))\s+[\"']?(?P<s>[^\s\"'-][^\s\"']*)", lambda m: _is_value(m["s"])),
+    _rule("password", r"(?i)(?:(?<![A-Za-z0-9])--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)|\b(?:requirepass|masterauth))\s+[\"']?(?P<s>[^\s\"'-][^\s\"']*)", lambda m: _is_value(m["s"])),
     _rule("password", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"']{4,})"),
     _rule("jwt", r"(?P<s>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
     _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>sk-[A-Za-z0-9_*-]{16,})", _has_digit),
@@ -134,7 +138,7 @@ RULES: tuple[Rule, ...] = (
     _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][A-Za-z0-9_-]{28,})", _has_digit),
     _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>(?:sk|rk|pk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,})", _has_digit),
     _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|pypi-AgE[A-Za-z0-9_-]{20,}|LTAI[A-Za-z0-9]{12,24}|AKID[A-Za-z0-9]{13,40})"),
-    _rule("api_key", r"(?<![A-Za-z0-9])(?P<s>\d{8,10}:AA[A-Za-z0-9_-]{33})"),
+    _rule("api_key", r"(?<![A-Za-z0-9])(?P<s>\d{8,10}(?::|%3[Aa])AA[A-Za-z0-9_-]{33})"),
 )  # fmt: skip
 
 COOKIES = re.compile(r"(?i)\b(?P<set>set-)?cookie\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?P<jar>[^\s=;\"'\\]+=[^\"'\r\n\\]*)")
@@ -149,23 +153,25 @@ PERSONAL: tuple[Rule, ...] = (
 )  # fmt: skip
 
 # Literals, in lower case, of which one occurs in every text that a rule above could change …
+_KEYS = ("api", "access", "secret", "private", "signing", "encryption", "auth")
 GATES = (
-    "passw", "passphrase", "passcode", "pass", "pwd", "secret", "token", "api", "access_key", "access-key", "accesskey",
-    "private", "signing", "encryption", "auth", "credential", "otp", "bearer", "identified", "cookie", "pin", "@",
-    "eyj", "sk-", "akia", "asia", "agpa", "aida", "aroa", "gh", "glpat", "xox", "xapp-", "hooks.slack", "aiza", "ya29", "hf_",
-    "hf-", "npm_", "dop_", "doo_", "shp", "lin_", "r8_", "gsk_", "nvapi-", "pplx-", "xai-", "sk_", "rk_", "pk_", "whsec_", "sg.",
-    "pypi-", "ltai", "akid", ":aa", "密码", "口令", "密钥", "令牌",
+    "passw", "passphrase", "passcode", "pass", "pwd", "secret", "token", "authorization", "credential", "otp", "bearer",
+    "identified", "cookie", "pincode", "pin_code", "masterauth", "@", *(f"{name}{gap}key" for name in _KEYS for gap in ("", " ", "_", "-")),
+    "eyj", "sk-", "akia", "asia", "agpa", "aida", "aroa", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat",
+    "xox", "xapp-", "hooks.slack", "aiza", "ya29", "hf_", "hf-", "npm_", "npm-", "dop_", "doo_", "shpat", "shpss", "lin_api",
+    "r8_", "r8-", "gsk_", "gsk-", "nvapi", "pplx-", "pplx_", "xai-", "xai_", "sk_", "rk_", "pk_", "whsec_", "sg.", "pypi-",
+    "ltai", "akid", ":aa", "%3aaa", "密码", "口令", "密钥", "令牌", "u5bc6", "u53e3", "u4ee4",
 )  # fmt: skip
 # … and a coarser form of the rules that Rust's engine runs on what the literals leave.
 COARSE = (
-    r"(?i)(?:pass[a-z]*|pwd|secret[a-z]*|token|key(?:[_-]?id)?|credentials?|requirepass|masterauth|otp|authorization|cookie|code"
-    r"|密码|口令|密钥|令牌)(?:\\*[\"'])?\s*(?:[:=：]|=>|,\s*b?[\"'])"
+    r"(?i)(?:pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|key(?:[_-]?id)?|credentials?|requirepass|masterauth|otp|authorization|cookie|code"
+    r"|密码|口令|密钥|令牌|\\+u5bc6\\+u7801|\\+u53e3\\+u4ee4|\\+u5bc6\\+u94a5|\\+u4ee4\\+u724c)\\*[\"']?\s*(?:[:=：]|=>|,\s*b?\\*[\"'])"
     r"|(?:password|passwd|pass|identified\s+by|requirepass|masterauth)\s+\\?['\"]|(?:requirepass|masterauth)\s"
     r"|-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)\s|api[ _]key|bearer\s+[0-9a-z_.~+/=-]{8}"
-    r"|://[^\s/]*:[^\s/]+@|[0-9a-z_.+-]@[0-9a-z-]+\.[0-9a-z-]|private key|eyj[0-9a-z_-]{8}|\bsk-[0-9a-z_*-]{8}"
-    r"|\b(?:akia|asia|agpa|aida|aroa)[0-9a-z]{8}|\bgh[pousr]_[0-9a-z]{8}|github_pat_|glpat-|\bxox[a-z]-|xapp-[0-9]"
-    r"|hooks\.slack|aiza[0-9a-z_-]{8}|ya29\.|\b(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][0-9a-z_-]{8}"
-    r"|\b(?:sk|rk|pk|whsec)_[0-9a-z_]{8}|sg\.[0-9a-z_-]{8}|pypi-age|\bltai[0-9a-z]{8}|\bakid[0-9a-z]{8}|[0-9]{8}:aa"
+    r"|://[^\s/]*:[^\s/]+@|[\w.+-]@[0-9a-z-]+\.[0-9a-z-]|private key|eyj[0-9a-z_-]{8}|(?-u:\b)sk-[0-9a-z_*-]{8}"
+    r"|(?-u:\b)(?:akia|asia|agpa|aida|aroa)[0-9a-z]{8}|(?-u:\b)gh[pousr]_[0-9a-z]{8}|github_pat_|glpat-|(?-u:\b)xox[a-z]-|xapp-[0-9]"
+    r"|hooks\.slack|aiza[0-9a-z_-]{8}|ya29\.|(?-u:\b)(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][0-9a-z_-]{8}"
+    r"|(?-u:\b)(?:sk|rk|pk|whsec)_[0-9a-z_]{8}|sg\.[0-9a-z_-]{8}|pypi-age|(?-u:\b)ltai[0-9a-z]{8}|(?-u:\b)akid[0-9a-z]{8}|[0-9]{8}(?::|%3a)aa"
 )
 # The borders matter most: run times, sizes and ids are full of digits.
 COARSE_DIGITS = (

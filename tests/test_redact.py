@@ -1,0 +1,240 @@
+"""Redaction: seeded secrets of every kind in every wrapping, marks that correlate, and clean logs left as they are."""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from triage._data import data_dir
+from triage.classify import redact as module
+from triage.classify.redact import MARK, check, redact, redact_text
+
+KEY = b"a key of the test"
+CORPUS = Path(__file__).parent / "corpus"
+_ALPHABETS = {
+    "w": string.ascii_letters + string.digits, "x": string.digits + "abcdef", "X": string.digits + string.ascii_uppercase,
+    "d": string.digits, "b": string.ascii_letters + string.digits + "-_", "p": string.ascii_letters + string.digits + "!$%^*+~",
+}  # fmt: skip
+
+
+def made(shape: str) -> str:
+    """A seeded secret: `{w20}` stands for twenty letters and digits, of which one of each at least."""
+    draw, out = random.Random(shape), ""
+    for piece in shape.replace("}", "{").split("{"):
+        if piece[:1] in _ALPHABETS and piece[1:].isdigit():
+            body = [draw.choice(_ALPHABETS[piece[0]]) for _ in range(int(piece[1:]))]
+            body[1:3] = ["7", "7"] if piece[0] in "xXd" else ["7", "k"]
+            out += "".join(body)
+        else:
+            out += piece
+    return out
+
+
+# Kinds that tell by their shape: whatever stands around them.
+SHAPES = {
+    "jwt": "eyJ{b30}.eyJ{b60}.{b43}", "openai": "sk-{w48}", "openai project": "sk-proj-{b60}", "anthropic": "sk-ant-api03-{b40}",
+    "aws access key": "AKIA{X16}", "aws session key": "ASIA{X16}", "github": "ghp_{w36}", "github fine-grained": "github_pat_{w60}",
+    "gitlab": "glpat-{b20}", "slack bot": "xoxb-{d12}-{d12}-{w24}", "slack app": "xapp-1-{X11}-{d12}-{x40}",
+    "google api": "AIza{b35}", "google oauth": "ya29.{b60}", "hugging face": "hf_{w34}", "npm": "npm_{w36}",
+    "stripe": "sk_live_{w24}", "stripe restricted": "rk_live_{w24}", "stripe webhook": "whsec_{w32}",
+    "sendgrid": "SG.{b22}.{b43}", "pypi": "pypi-AgEIcHlwaS5vcmc{b60}", "aliyun": "LTAI{w20}", "tencent": "AKID{w32}",
+    "telegram bot": "{d9}:AA{b33}", "digitalocean": "dop_v1_{x64}", "groq": "gsk_{w52}", "shopify": "shpat_{x32}",
+}  # fmt: skip
+# Personal data, with valid check digits.
+PEOPLE = {
+    "card": "4111111111111111", "spaced card": "5500 0000 0000 0004", "american card": "378282246310005",
+    "chinese mobile": "13812345678", "dashed mobile": "138-1234-5678", "chinese id": "11010519491231002X",
+    "e-mail": "wang.wei@example.org",
+}  # fmt: skip
+# Kinds that only their name tells.
+NAMES = (
+    "password", "PASSWORD", "passwd", "db_password", "POSTGRES_PASSWORD", "secret", "client_secret", "JWT_SECRET_KEY",
+    "aws_secret_access_key", "api_key", "apiKey", "OPENAI_API_KEY", "X-Api-Key", "access_token", "refresh_token",
+    "csrf_token", "private_key", "encryption_key", "app_secret", "auth_key", "密码", "令牌",
+)  # fmt: skip
+VALUE = made("{w24}")
+
+SHAPE_WRAPPERS: dict[str, Callable[[str], str]] = {
+    "plain": lambda s: f"2026-02-03 10:00:00,123 ERROR app.provider call failed for {s} after 3 tries",
+    "quoted": lambda s: f"ValueError: invalid credential '{s}'",
+    "json": lambda s: json.dumps({"level": "info", "event": "call", "detail": {"value": s, "n": 1}}),
+    "nested json": lambda s: json.dumps({"log": json.dumps({"value": s}) + "\n", "stream": "stderr"}),
+    "url": lambda s: f'10.0.0.7:5000 - "GET /cb?state=ab&value={quote(s, safe="")}&x=1 HTTP/1.1" 200',
+    "repr": lambda s: f"kwargs={{'value': '{s}', 'n': 1}}",
+    "sql": lambda s: f"2026-02-03 10:00:00.000 UTC [7] STATEMENT:  UPDATE t SET v = '{s}' WHERE id = 7",
+    "header": lambda s: f"> X-Value: {s}\r",
+}
+NAME_WRAPPERS: dict[str, Callable[[str, str], str]] = {
+    "assignment": lambda n, s: f"10:00:00 [info] settings loaded {n}={s} retries=3",
+    "colon": lambda n, s: f"config {n}: {s}",
+    "quoted": lambda n, s: f'{n} = "{s}"',
+    "json": lambda n, s: json.dumps({"level": "info", n: s, "user": "bob"}, ensure_ascii=False),
+    "nested json": lambda n, s: json.dumps({"log": json.dumps({n: s}, ensure_ascii=False)}, ensure_ascii=False),
+    "repr": lambda n, s: f"{{'{n}': '{s}', 'user': 'bob'}}",
+    "url": lambda n, s: f"GET /login?user=bob&{n}={s}&next=/ HTTP/1.1",
+    "headers as pairs": lambda n, s: f"headers=[(b'host', b'x'), (b'{n}', b'{s}')]",
+}
+WHOLE: dict[str, Callable[[str], str]] = {
+    "bearer header": lambda s: f"Authorization: Bearer {s}",
+    "basic header": lambda s: f"authorization: Basic {s}==",
+    "bearer in json": lambda s: json.dumps({"headers": {"Authorization": f"Bearer {s}", "Accept": "*/*"}}),
+    "bearer in curl": lambda s: f"curl -H 'Authorization: Bearer {s}' https://api.example.com/v1",
+    "token header": lambda s: f'"Authorization": "Token {s}"',
+    "digest header": lambda s: f'Authorization: Digest username="bob", response="{s}"',
+    "bearer alone": lambda s: f"rejected bearer {s}",
+    "cookie": lambda s: f"Cookie: theme=dark; sessionid={s}; csrftoken={s}",
+    "set-cookie": lambda s: f"set-cookie: session={s}; Path=/; HttpOnly",
+    "postgres url": lambda s: f"connecting to postgresql+asyncpg://jointo:{s}@postgres:5432/jointo?ssl=off",
+    "redis url": lambda s: f"redis://:{s}@redis:6379/0",
+    "amqp url": lambda s: f"Connected to amqp://admin:{s}@rabbitmq:5672//",
+    "https url": lambda s: f"git clone https://oauth2:{s}@git.example.com/x.git",
+    "dsn": lambda s: f"host=db port=5432 user=jointo password={s} dbname=jointo",
+    "quoted dsn": lambda s: f"dsn: host=db password='{s}' sslmode=require",
+    "jdbc": lambda s: f"jdbc:postgresql://db/app?user=app&password={s}",
+    "sql role": lambda s: f"LOG:  statement: ALTER ROLE app WITH LOGIN PASSWORD '{s}'",
+    "sql encrypted": lambda s: f"CREATE USER app ENCRYPTED PASSWORD '{s}' VALID UNTIL 'infinity'",
+    "mysql": lambda s: f"CREATE USER 'a'@'%' IDENTIFIED BY '{s}'",
+    "option": lambda s: f"exec: tool --password {s} --port 1",
+    "redis.conf": lambda s: f"requirepass {s}",
+    "environment": lambda s: f"docker run -e POSTGRES_PASSWORD={s} -e TZ=UTC postgres:17",
+    "openai's answer": lambda s: f"Incorrect API key provided: sk-{s}. You can find your API key at https://x.",
+    "slack hook": lambda s: f"POST https://hooks.slack.com/services/T0001/B0001/{s}",
+    "private key": lambda s: f"-----BEGIN RSA PRIVATE KEY-----\n{s}{s}\n{s}=\n-----END RSA PRIVATE KEY-----",
+    "private key in json": lambda s: json.dumps({"key": f"-----BEGIN PRIVATE KEY-----\n{s}\n-----END PRIVATE KEY-----\n"}),
+}
+
+
+def _cases() -> list[tuple[str, str, str]]:
+    """(name, text, secret) for every kind in every wrapping."""
+    cases = [(f"{k} in {w}", wrap(made(s)), made(s)) for k, s in SHAPES.items() for w, wrap in SHAPE_WRAPPERS.items()]
+    cases += [
+        (f"{k} in {w}", wrap(s), s) for k, s in PEOPLE.items() for w, wrap in SHAPE_WRAPPERS.items()
+        if not (w == "url" and quote(s, safe="") != s)
+    ]  # fmt: skip
+    cases += [(f"{n} in {w}", wrap(n, VALUE), VALUE) for n in NAMES for w, wrap in NAME_WRAPPERS.items()]
+    return cases + [(name, wrap(VALUE), VALUE) for name, wrap in WHOLE.items()]
+
+
+CASES = _cases()
+
+
+@pytest.mark.parametrize(("text", "secret"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_no_secret_survives(text: str, secret: str) -> None:
+    clean = redact_text(text, KEY)
+    assert secret not in clean
+    assert MARK.search(clean)
+    assert redact_text(clean, KEY) == clean, "redacting twice changes nothing"
+
+
+def test_json_stays_json_and_the_neighbours_stay() -> None:
+    for name in NAMES:
+        told = json.loads(redact_text(json.dumps({"a": "b", name: VALUE, "n": 1}), KEY))
+        assert (told["a"], told["n"]) == ("b", 1)
+        assert MARK.fullmatch(told[name])
+
+
+def test_the_same_secret_gets_the_same_mark_and_another_key_another() -> None:
+    texts = pl.Series([f"password={VALUE}", f'{{"password": "{VALUE}"}}', "password=other-77-Value"])
+    one, two, three = (MARK.search(t)[0] for t in redact(texts, KEY))  # type: ignore[index]
+    assert one == two != three
+    assert MARK.search(redact(texts, b"another key")[0])[0] != one  # type: ignore[index]
+
+
+def test_a_private_key_over_several_lines_leaves_no_line_of_it() -> None:
+    body = [made(f"{{w64}}{i}")[:64] for i in range(12)]
+    lines = ["before", "-----BEGIN OPENSSH PRIVATE KEY-----", *body, "-----END OPENSSH PRIVATE KEY-----", "after 7"]
+    clean = redact(pl.Series(lines), KEY).to_list()
+    assert (clean[0], clean[-1]) == ("before", "after 7")
+    assert not any(line in text for line in body for text in clean)
+    cut = redact(pl.Series(lines[5:]), KEY).to_list()  # a batch that begins inside
+    assert not any(line in text for line in body for text in cut)
+
+
+def test_kinds_of_personal_data_can_be_kept() -> None:
+    text = "phone 13812345678 mail wang.wei@example.org"
+    assert redact_text(text, KEY, ()) == text
+    kept = redact_text(text, KEY, ("email",))
+    assert "13812345678" in kept and "wang.wei" not in kept
+
+
+BENIGN = (
+    "2026-02-03 10:00:00 INFO max_tokens=4096 completion_tokens=812 total_tokens: 1200",
+    "tokens used: 1234, token limit 8192, tokenizer loaded",
+    "password authentication failed for user \"app\"",
+    "FATAL:  password authentication failed for user \"jointo\"",
+    "the token has expired; token: expired", "secret not found", "INFO password changed for user 7",
+    "POST /api/v1/auth/token HTTP/1.1\" 200", "GET /reset-password?step=2 HTTP/1.1", "api key missing",
+    "password=%s", "password=***", "DATABASE_URL=postgresql://app:***@db/app", "key=${API_KEY}",
+    "request_id=4b3c2a10-9f8e-4d7c-8b6a-5f4e3d2c1b0a", "digest sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "duration: 1381234567.812 ms", "size=13812345678 bytes", "order 4111111111111112",
+    "1770112800123456789 ns", "celery@worker1.local ready", "git@github.com:org/repo.git", "primary_key=17 foreign_key=users_id",
+    "Key (id)=(12345) already exists.", "keyword=deadlock keys: 12", "passed 12, failed 3; pass=12 fail=3", "author=bob authority=none",
+    "cookie consent shown", "-----BEGIN CERTIFICATE-----",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BENIGN)
+def test_what_only_looks_like_a_secret_is_left(text: str) -> None:
+    assert redact_text(text, KEY) == text
+
+
+def test_clean_logs_have_no_false_redaction() -> None:
+    """Recordings of real programs with no secrets in them, and the sample story: counted and printed."""
+    files = [*sorted(CORPUS.glob("*/*.log")), *sorted(data_dir("sample_logs").glob("*/*.log"))]
+    lines = pl.Series([t for f in files for t in f.read_text("utf-8", errors="replace").split("\n")], dtype=pl.String)
+    clean = redact(lines, KEY)
+    wrong = lines.filter(lines != clean).to_list()
+    print(f"{len(wrong)} false redactions in {len(lines)} clean lines of {len(files)} files")
+    assert not wrong
+
+
+def test_python_looks_only_at_the_suspects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost guard: work is counted, not timed. Benign lines never reach Python, equal suspects do once."""
+    looked: list[str] = []
+    clean = module._Marker.clean
+    monkeypatch.setattr(module._Marker, "clean", lambda self, text: looked.append(text) or clean(self, text))  # type: ignore[func-returns-value]
+    benign = [f'10.0.0.7:{n} - "GET /api/v1/users/{n}/tokens HTTP/1.1" 200 in {n} ms' for n in range(10_000)]
+    redact(pl.Series([*benign, *["password=hunter-77-X"] * 500, *benign]), KEY)
+    assert looked == ["password=hunter-77-X"]
+
+
+_PIECES = st.sampled_from(
+    [*(wrap(VALUE) for wrap in WHOLE.values()), *(made(s) for s in SHAPES.values()), *PEOPLE.values(), *NAMES, VALUE, VALUE[:9],
+     "=", ": ", " ", '"', "'", '\\"', ",", "\\", "/", "@", ":", "&", "密码", "值", "-", "--", "=> ", "b'", "(", "7", "sk-", "\t"]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_PIECES, min_size=1, max_size=7).map("".join))
+def test_the_gates_let_nothing_pass_that_a_rule_would_take(text: str) -> None:
+    line = text.replace("\n", " ")
+    marker = module._Marker(KEY, module.PERSONAL_KINDS)
+    assert redact(pl.Series([line]), KEY)[0] == marker.clean(line)
+
+
+def test_check_tells_what_is_taken_and_what_looks_like_a_secret_and_stays() -> None:
+    odd = made("Zq{w30}")
+    found = check(f"calm\npassword={VALUE}\nblob {odd}\n")
+    assert [(f.kind, f.line, f.text, f.redacted) for f in found] == [("password", 2, VALUE, True), ("unknown", 3, odd, False)]
+
+
+def test_nulls_and_emptiness_are_fine() -> None:
+    assert redact(pl.Series([], dtype=pl.String), KEY).to_list() == []
+    assert redact(pl.Series([None, "", "x", f"password={VALUE}"]), KEY).to_list()[:3] == [None, "", "x"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(alphabet=st.sampled_from("password=: '\"\\{}-_.@/\n\x00é密码eyJ.sk-139[]redacted"), max_size=80), max_size=5))
+def test_any_text_is_taken_twice_without_change_or_error(texts: list[str]) -> None:
+    once = redact(pl.Series(texts, dtype=pl.String), KEY)
+    assert redact(once, KEY).equals(once)
+    assert len(once) == len(texts)
