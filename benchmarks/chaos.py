@@ -162,7 +162,7 @@ def full_disk(engine: Restartable, root: Path, lines: int) -> Verdict:
     """Collect into a lake whose disk is full, make room, and collect again."""
     for name in engine.docker("ps", "-aq").split():
         engine.docker("rm", "-f", name)
-    made = engine.ran("much", f"busybox seq 1 {lines} | busybox sed 's/^/full o /'")
+    made = engine.ran("much", f"busybox seq 1 {lines} | busybox sed 's/^.*$/full.1 o &;/'")
     disk = root / "small"
     with small_disk(disk, 2):
         filler = disk / "filler"

@@ -1,6 +1,8 @@
 """Whether a lake holds what numbered emitters printed: each line once, in order, and every hole explained.
 
-An emitter prints `RUN o N` on stdout and `RUN e N` on stderr, RUN being new at each start, N counting from 1. A hole
+An emitter prints `RUN o N;` on stdout and `RUN e N;` on stderr, RUN (`name.number`) being new at each start, N counting
+from 1. An emitter that is killed in a write leaves the beginning of a line, without newline; the next start's first line
+follows it in the engine's log. A hole
 in the numbers is explained when the collector noted a gap of that container which reaches into it; the missing end of
 a removed container when it was removed before a collector could read it.
 """
@@ -15,7 +17,10 @@ import polars as pl
 
 from triage.lake.table import Lake
 
-_LINE = r"^(?P<run>\S+) (?P<stream>[oe]) (?P<number>\d+)$"
+_RUN = r"[a-z]+\.\d+"
+_LINE = rf"^(?P<run>{_RUN}) (?P<stream>[oe]) (?P<number>\d+);$"
+_LOGGED = rf"(?:^|(?<=[a-z.\d ]))(?P<run>{_RUN}) (?P<stream>[oe]) (?P<number>\d+);$"  # also behind a torn line
+_TORN = r"^(?:[a-z]+(?:\.(?:\d+(?: (?:[oe](?: \d*)?)?)?)?)?)?$"
 Key = tuple[str, str, str]  # container id, run, stream
 
 
@@ -46,7 +51,7 @@ class Verdict:
 def last_numbers(container_id: str, log: str) -> dict[Key, int]:
     """The highest number of each run and stream in a container's log as the engine gives it."""
     last: dict[Key, int] = {}
-    for match in re.finditer(_LINE, log.replace("\r", ""), re.MULTILINE):
+    for match in re.finditer(_LOGGED, log.replace("\r", ""), re.MULTILINE):
         key = (container_id, match["run"], match["stream"])
         last[key] = max(last.get(key, 0), int(match["number"]))
     return last
@@ -76,7 +81,8 @@ def verdict(lake: Lake, truth: Mapping[Key, int], removed: Iterable[str]) -> Ver
     lines = stored_lines(lake)
     notes = lake.notes().filter(pl.col("kind") == "gap")
     gone, result = set(removed), Verdict(lines=lines.height, gaps=notes.height)
-    foreign = lines.filter(pl.col("number").is_null() & ~pl.col("text").str.ends_with(" start"))
+    known = pl.col("text").str.ends_with(" start") | pl.col("text").str.contains(_TORN)
+    foreign = lines.filter(pl.col("number").is_null() & ~known)
     result.foreign = foreign.height
     result.examples += [f"foreign: {text!r}" for text in foreign["text"].head(3)]
     gaps = {

@@ -24,7 +24,7 @@ _NUMBERED = """BEGIN {
   srand(); run = run "." srand()
   print run, "start"; fflush()
   for (;;) {
-    for (k = 0; k < burst; k++) { n++; print run, "o", n; print run, "e", n > "/dev/stderr" }
+    for (k = 0; k < burst; k++) { n++; print run, "o", n ";"; print run, "e", n ";" > "/dev/stderr" }
     fflush(); fflush("/dev/stderr")
     if (system("busybox usleep " pause)) exit
   }
@@ -94,7 +94,7 @@ class Restartable:
 
 
 def numbered(run: str, *, burst: int, pause_s: float) -> str:
-    """A script that prints `RUN.START o N` on stdout and `RUN.START e N` on stderr for ever, `burst` of each at a time."""
+    """A script that prints `RUN.START o N;` on stdout and `RUN.START e N;` on stderr for ever, `burst` of each at a time."""
     return f"exec busybox awk -v run={run} -v burst={burst} -v pause={int(pause_s * 1e6)} '{_NUMBERED}'"
 
 

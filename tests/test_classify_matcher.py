@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+import sys
 from typing import Any
 
 import polars as pl
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from triage.classify.columns import Columns
+from triage.classify.conditions import Budget, Conditions
 from triage.classify.library import Library
 from triage.classify.matcher import Matcher
 from triage.classify.pattern import Pattern, in_order
@@ -105,6 +109,28 @@ def test_a_pattern_over_its_budget_is_disabled_and_named() -> None:
     assert "a.slow" in matcher.disabled
 
 
+def test_what_many_records_cost_adds_up_but_a_long_life_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, cost = 0.0, 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += cost
+        return now
+
+    monkeypatch.setattr("triage.classify.conditions.time.perf_counter", clock)
+    compiled = regex.compile("x")
+    cheap, dear = Budget(), Budget()
+    cost = 0.0009
+    for _ in range(20_000):
+        cheap.search("p", compiled, "x")
+    assert not cheap.disabled
+    cost = 0.05
+    for _ in range(200):
+        dear.search("p", compiled, "x")
+    assert dear.disabled == {"p": "its records together took over 5.0 s"}
+    assert dear.search("p", compiled, "x") is None
+
+
 def test_keywords_are_found_in_a_message_that_its_body_escapes() -> None:
     quoted = pattern("a.q", '[match]\nkeywords = [\'relation "x"\']\n[[match.any]]\nname = "q"\nregex = \'\'\'^relation "x" is missing\'\'\'')
     (row,) = classified([quoted], {"message": 'relation "x" is missing', "body": '{"m": "relation \\"x\\" is missing"}'})
@@ -184,12 +210,68 @@ def test_explain_names_the_patterns_tried_and_why_one_won() -> None:
     assert (second.winner, second.reason) == (None, "no pattern passed its gates")
 
 
-@pytest.mark.parametrize("count", [10, 200])
-def test_regexes_run_only_for_patterns_whose_gate_opened(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = [pattern(f"m.p{i:03}", f'[match]\nkeywords = ["word{i:03}"]\n[[match.any]]\nname = "w"\nregex = "^word{i:03}"') for i in range(count)]
-    matcher = Matcher(many)
-    tried: list[int] = []
-    hits = matcher._hits
-    monkeypatch.setattr(matcher, "_hits", lambda rank, *rest: tried.append(rank) or hits(rank, *rest))
-    matcher.classify(records(*({"message": m} for m in ("word001", "calm", "word003 x", "calm"))))
-    assert tried == [1, 3]
+def test_explain_tells_which_pattern_gave_a_field_and_which_is_the_parsers() -> None:
+    body = '[match]\nkeywords = ["w"]\n[[match.any]]\nname = "w"\nregex = "^w (?P<job_id>\\\\d)"\n[extract]\nsqlstate = {{ value = "{}" }}\nkind = {{ value = "k" }}'
+    library = Library([pattern("a.low", body.format("00001")), pattern("b.high", body.format("00002").replace("k\" }", "h\" }"))], {})
+    empty, stated = library.explain(records({"message": "w 1"}, {"message": "w 1", "sqlstate": "XX000", "attributes": {"kind": "p"}}))
+    assert empty.came_from == {"job_id": "a.low", "sqlstate": "a.low", "kind": "a.low"}
+    assert stated.came_from == {"job_id": "a.low"}
+
+
+def _worded(count: int) -> list[Pattern]:
+    form = '[match]\nkeywords = ["word{0:03}"]\n[[match.any]]\nname = "w"\nregex = "^word{0:03} (?P<n>\\\\d+)"'
+    return [pattern(f"m.p{i:03}", form.format(i)) for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [50, 500])
+def test_only_patterns_whose_gate_opened_look_at_a_record(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost guard: work is counted, not timed. Benign records meet no pattern, however many there are."""
+    looked: list[tuple[str, int]] = []
+    hits = Conditions.hits
+
+    def counted(self: Conditions, pairs: pl.DataFrame, columns: Columns, budget: Budget) -> pl.DataFrame:
+        looked.append((self.pattern.id, pairs.height))
+        return hits(self, pairs, columns, budget)
+
+    monkeypatch.setattr(Conditions, "hits", counted)
+    matcher = Matcher(_worded(count))
+    benign = [{"message": f"calm {n}", "severity_number": 9} for n in range(1000)]
+    matcher.classify(records(*benign))
+    assert looked == []
+    found = matcher.classify(records(*benign, {"message": "word001 7"}, {"message": "word003 x"}, {"message": "word003 8"}))
+    assert looked == [("m.p001", 1), ("m.p003", 2)]
+    assert found["pattern"].drop_nulls().to_list() == ["m.p001", "m.p003"]
+
+
+def test_calls_of_python_grow_neither_with_patterns_nor_with_records() -> None:
+    """50 or 500 patterns, a thousand records or ten thousand: a batch costs the same Python-level calls."""
+
+    def calls(patterns: int, count: int) -> int:
+        matcher = Matcher(_worded(patterns))
+        batch = records(*({"message": f"calm {n}", "severity_number": 9} for n in range(count)), {"message": "word007 1"})
+        matcher.classify(batch)
+        made = 0
+
+        def note(_frame: object, event: str, _what: object) -> None:
+            nonlocal made
+            made += event in ("call", "c_call")
+
+        sys.setprofile(note)
+        try:
+            matcher.classify(batch)
+        finally:
+            sys.setprofile(None)
+        return made
+
+    few, many, long = calls(50, 1_000), calls(500, 1_000), calls(50, 10_000)
+    # `Series(names of all patterns)` and the like may be made once a batch, in one call each.
+    assert many <= 1.3 * few
+    assert long <= 1.1 * few
+
+
+@pytest.mark.parametrize("names", [("attributes.a", "attributes.b"), ("attributes.b",)])
+def test_attributes_are_taken_out_once_and_as_they_stand(names: tuple[str, ...]) -> None:
+    rows = records({"message": "x", "attributes": {"a": "1", "c": "9"}}, {"message": "y"}, {"message": "z", "attributes": {"b": "2"}})
+    columns = Columns(rows, {"a", "b"})
+    expected = {"attributes.a": ["1", None, None], "attributes.b": [None, None, "2"]}
+    assert {name: columns.column(name).to_list() for name in names} == {name: expected[name] for name in names}

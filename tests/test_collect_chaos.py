@@ -49,11 +49,11 @@ def lake_with(path: Path, rows: list[tuple[int, str]]) -> Lake:
 def judged(
     path: Path, numbers: list[int], *, last: int, removed: bool = False, gap: tuple[int, int] | None = None
 ) -> Verdict:
-    lake = lake_with(path, [(row * 1000, f"r o {number}") for row, number in enumerate(numbers)])
+    lake = lake_with(path, [(row * 1000, f"r.1 o {number};") for row, number in enumerate(numbers)])
     if gap:
         start, end = (datetime.fromtimestamp(at / 1e6, UTC) for at in gap)
         lake.note([{"kind": "gap", "origin": "docker:c", "start": start, "end": end}])
-    return verdict(lake, {("c", "r", "o"): last}, ["c"] if removed else [])
+    return verdict(lake, {("c", "r.1", "o"): last}, ["c"] if removed else [])
 
 
 def test_the_judge_sees_what_is_wrong(tmp_path: Path) -> None:
@@ -72,4 +72,5 @@ def test_the_judge_accepts_only_what_is_explained(tmp_path: Path) -> None:
     assert elsewhere.lost == 4
     gone = judged(tmp_path / "gone", [1, 2], last=4, removed=True)
     assert (gone.good, gone.removed) == (True, 2)
-    assert last_numbers("c", "r o 1\r\nr o 2\r\nr e 9\nnoise\n") == {("c", "r", "o"): 2, ("c", "r", "e"): 9}
+    log = "r.1 o 1;\r\nr.1 o 2;\r\nr.1 e 9;\nnoise\nr.1 e 1r.2 e 3;\n"  # the last: torn by a kill, then a new start
+    assert last_numbers("c", log) == {("c", "r.1", "o"): 2, ("c", "r.1", "e"): 9, ("c", "r.2", "e"): 3}

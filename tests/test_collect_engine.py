@@ -314,7 +314,7 @@ def test_following_goes_on_when_the_engine_comes_back(engine: Restartable, store
     followed(stored, ["app"], enough)
     assert any("answers again" in note for note in stored.notes)
     for stream in ("o", "e"):
-        own = stored.lines["text"].str.extract(rf"^a\S+ {stream} (\d+)$").drop_nulls().cast(pl.Int64)
+        own = stored.lines["text"].str.extract(rf"^a\S+ {stream} (\d+);$").drop_nulls().cast(pl.Int64)
         turns = (own == 1).cum_sum()
         for turn in own.to_frame("n").with_columns(turn=turns).partition_by("turn"):
             assert turn["n"].to_list() == list(range(1, turn.height + 1))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,6 +88,14 @@ class TestConfinement:
             "SELECT * FROM read_csv('/etc/passwd')",
             "SELECT * FROM '/etc/passwd'",
             "SELECT * FROM glob('/etc/*')",
+            "SELECT * FROM read_blob('/etc/passwd')",
+            "SELECT * FROM sniff_csv('/etc/passwd')",
+            "SELECT * FROM parquet_metadata('/etc/passwd')",
+            "SELECT * FROM query('SELECT * FROM read_text(''/etc/passwd'')')",
+            "SELECT * FROM duckdb_secrets()",
+            "EXPLAIN ANALYZE COPY logs TO '/tmp/out.csv'",
+            "RESET lock_configuration",
+            "INSERT INTO logs VALUES (1)",
             "SELECT * FROM read_parquet('http://127.0.0.1:1/x.parquet')",
             "COPY logs TO '/tmp/out.csv'",
             "ATTACH '/tmp/other.db'",
@@ -114,6 +125,29 @@ class TestConfinement:
         with pytest.raises(UsageError, match=r"stopped after 0\.3 s"):
             session.sql("SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b")
         assert session.sql("SELECT 1 AS one")["one"].to_list() == [1]
+
+    def test_ctrl_c_stops_a_query(self) -> None:
+        """In a process of its own: the signal would reach the tests, too."""
+        code = (
+            "from triage.query import Session\n"
+            "session = Session([])\n"
+            "print('ready', flush=True)\n"
+            "try:\n"
+            "    session.sql('SELECT sum(a.range * b.range) FROM range(100000000) a, range(10000000) b')\n"
+            "except KeyboardInterrupt:\n"
+            "    print(session.sql('SELECT 7 AS still')['still'][0])\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            for _ in range(50):  # the first may come before the query has begun
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(0.5)
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+            assert process.stdout.read() == "7\n"
 
     def test_a_query_over_the_memory_limit_is_told_what_to_do(self) -> None:
         session = Session([], memory_limit="32MB")

@@ -238,3 +238,16 @@ def test_any_text_is_taken_twice_without_change_or_error(texts: list[str]) -> No
     once = redact(pl.Series(texts, dtype=pl.String), KEY)
     assert redact(once, KEY).equals(once)
     assert len(once) == len(texts)
+
+
+@pytest.mark.parametrize("code", ["0", "31", "1;31", "38;5;208", ""])
+@pytest.mark.parametrize("kind", [*SHAPES, *PEOPLE])
+def test_the_letter_of_a_colour_code_hides_no_secret(kind: str, code: str) -> None:
+    secret = made({**SHAPES, **PEOPLE}[kind])
+    assert secret not in redact_text(f"refused \x1b[{code}m{secret}\x1b[0m at once", KEY)
+
+
+@pytest.mark.parametrize(("text", "kept"), [("refused: 13812345678", False), ("invalid: 13812345678", False), ("used: 13812345678", True),
+                                            ("max_size=13812345678", True), ('"contentLength": 13812345678', True)])  # fmt: skip
+def test_a_counter_is_told_by_a_whole_word(text: str, kept: bool) -> None:
+    assert (redact_text(text, KEY) == text) is kept

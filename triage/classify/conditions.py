@@ -18,7 +18,8 @@ from triage.classify.gates import where_column
 from triage.classify.pattern import Alternative, Pattern
 
 SECONDS_A_TEXT = 0.1  # of look-around regexes: on one text,
-SECONDS_A_RUN = 5.0  # and on all texts of a run, for one pattern
+SECONDS_A_RUN = 5.0  # and on all texts of a run, for one pattern;
+SECONDS_MORE_A_TEXT = 0.001  # a collector that runs for months may spend more, if it has seen as much more
 
 _ROOT = "attributes.exception.root_type"
 
@@ -28,7 +29,7 @@ class Budget:
     """What look-around regexes have cost in this run. `disabled` names the patterns that exceeded it, and why."""
 
     disabled: dict[str, str] = field(default_factory=dict)
-    _spent: dict[str, float] = field(default_factory=dict)
+    _spent: dict[str, float] = field(default_factory=dict)  # beyond what each text may cost
 
     def search(self, pattern: str, compiled: regex_module.Pattern[str], text: str | None) -> dict[str, str | None] | None:
         """The groups if the regex is found (with one more entry, so never empty); None otherwise."""
@@ -40,9 +41,10 @@ class Budget:
             result = {"": "", **found.groupdict()} if found else None
         except TimeoutError:
             self.disabled[pattern] = f"one record took over {SECONDS_A_TEXT} s"
-        spent = self._spent[pattern] = self._spent.get(pattern, 0.0) + time.perf_counter() - begun
+        cost = time.perf_counter() - begun - SECONDS_MORE_A_TEXT
+        spent = self._spent[pattern] = max(0.0, self._spent.get(pattern, 0.0) + cost)
         if spent > SECONDS_A_RUN:
-            self.disabled[pattern] = f"all records together took over {SECONDS_A_RUN} s"
+            self.disabled[pattern] = f"its records together took over {SECONDS_A_RUN} s"
         return result
 
 

@@ -49,6 +49,7 @@ class Explanation:
     tried: tuple[Tried, ...]
     winner: str | None
     reason: str
+    came_from: Mapping[str, str]  # field -> the pattern that gave its value; every other field is the parser's
 
 
 class Library:
@@ -109,22 +110,25 @@ class Library:
 
     def explain(self, records: pl.DataFrame) -> list[Explanation]:
         """For each record: which patterns were tried, which matched, and why one won."""
-        pairs, found, fields = self._matcher.examine(records)
-        names = {(row, rank): name for row, rank, name in found.select("row", "rank", "alternative").iter_rows()}
+        seen = self._matcher.examine(records)
+        names = {(row, rank): name for row, rank, name in seen.matches.select("row", "rank", "alternative").iter_rows()}
         tried: dict[int, list[tuple[int, Tried]]] = {}
-        for row, rank in sorted(pairs.select("row", "pattern").iter_rows()):
+        for row, rank in sorted(seen.pairs.select("row", "pattern").iter_rows()):
             text = "\n".join(filter(None, (records["body"][row], records["message"][row])))
             words = tuple(k for k in self.patterns[rank].keywords if k in text)
-            told = Tried(self.patterns[rank].id, words, names.get((row, rank)), tuple(fields.get((row, rank), ())))
+            told = Tried(self.patterns[rank].id, words, names.get((row, rank)), tuple(seen.fields.get((row, rank), ())))
             tried.setdefault(row, []).append((rank, told))
-        return [self._explained(row, tried.get(row, [])) for row in range(records.height)]
+        came: dict[int, dict[str, str]] = {}
+        for (row, name), rank in seen.stands.items():
+            came.setdefault(row, {})[name] = self.patterns[rank].id
+        return [self._explained(row, tried.get(row, []), came.get(row, {})) for row in range(records.height)]
 
-    def _explained(self, row: int, tried: list[tuple[int, Tried]]) -> Explanation:
+    def _explained(self, row: int, tried: list[tuple[int, Tried]], came: Mapping[str, str]) -> Explanation:
         matched = [(rank, t) for rank, t in tried if t.alternative is not None]
         every = tuple(t for _, t in tried)
         if not matched:
             told = "no pattern passed its gates" if not tried else "no alternative of the patterns tried holds"
-            return Explanation(row, every, None, told)
+            return Explanation(row, every, None, told, came)
         winner = self.patterns[matched[0][0]]
         if len(matched) == 1:
             reason = f"only {winner.id} matches, by `{matched[0][1].alternative}`"
@@ -137,7 +141,8 @@ class Library:
             else:
                 why = f"as specific as {second.id}, and first by id"
             reason = f"{winner.id} wins: {why}"
-        return Explanation(row, every, winner.id, reason + (", a known echo" if winner.problem == BENIGN else ""))
+        reason += ", a known echo" if winner.problem == BENIGN else ""
+        return Explanation(row, every, winner.id, reason, came)
 
 
 def _read_problems(path: Path, shown: str) -> dict[str, Problem]:

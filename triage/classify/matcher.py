@@ -33,6 +33,16 @@ class _Values:
     values: pl.Series
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All steps of naming some records."""
+
+    pairs: pl.DataFrame  # (row, pattern) that passed the gates
+    matches: pl.DataFrame  # as `Matcher.described` gives them
+    fields: dict[tuple[int, int], list[str]]  # by row and rank, what the pattern extracted
+    stands: dict[tuple[int, str], int]  # by row and field, the rank of the pattern whose value it has
+
+
 class Matcher:
     """Patterns in the order of their rank, made ready to run."""
 
@@ -65,18 +75,21 @@ class Matcher:
         found, _ = self._run(*self._opened(records))
         return self.described(found).drop("rank")
 
-    def examine(
-        self, records: pl.DataFrame
-    ) -> tuple[pl.DataFrame, pl.DataFrame, dict[tuple[int, int], list[str]]]:
-        """For explanations: the pairs tried, the matches with their `rank`, and the fields by (row, rank)."""
+    def examine(self, records: pl.DataFrame) -> Examination:
+        """What `classify` does with these records, kept for explanations."""
         records = _complete(records)
         columns, pairs = self._opened(records)
         found, values = self._run(columns, pairs)
         told: dict[tuple[int, int], list[str]] = {}
-        for entry in values:
-            for row in entry.rows:
-                told.setdefault((row, entry.rank), []).append(entry.field.name)
-        return pairs, self.described(found), told
+        stands: dict[tuple[int, str], int] = {}
+        for entry in sorted(values, key=lambda v: (v.field.constant, v.rank)):
+            name = entry.field.name
+            there = _stated(records, entry.field).gather(entry.rows)
+            for row, parsed in zip(entry.rows, there, strict=True):
+                told.setdefault((row, entry.rank), []).append(name)
+                if not (entry.field.constant and parsed):
+                    stands.setdefault((row, name), entry.rank)
+        return Examination(pairs, self.described(found), told, stands)
 
     def described(self, found: pl.DataFrame) -> pl.DataFrame:
         names = [
@@ -150,6 +163,14 @@ class Matcher:
             problem=pl.when(unknown).then(pl.lit(UNCLASSIFIED)).otherwise(pl.col("problem")),
             problems=pl.when(unknown).then(pl.lit([UNCLASSIFIED])).otherwise(pl.col("problems")),
         )
+
+
+def _stated(records: pl.DataFrame, wanted: Field) -> pl.Series:
+    """Whether the parser gave a field."""
+    if wanted.is_column:
+        return records[wanted.name].is_not_null()
+    keys = pl.element().struct.field("key")
+    return records.select(pl.col("attributes").list.eval(keys).list.contains(wanted.name).fill_null(False)).to_series()
 
 
 def put(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:

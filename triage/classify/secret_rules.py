@@ -75,7 +75,11 @@ def _id_number(match: re.Match[str]) -> bool:
     return "10X98765432"[sum(int(c) * w for c, w in zip(number, weights, strict=False)) % 11] == number[17]
 
 
-_COUNTER = re.compile(r"(?i)(?:size|bytes?|length|offset|limit|used|total|count|rss|mem\w*|pid|txid|xid|lsn|seq|id)[\"']?\s*[=:]\s*[\"']?$")
+# A whole word or the last word of a name: `refused: 138…` is no counter, though it ends in `used`.
+_COUNTER = re.compile(
+    r"(?:(?<![A-Za-z])(?i:size|bytes?|length|offset|limit|used|total|count|rss|mem\w*|pid|txid|xid|lsn|seq|id)"
+    r"|(?<=[a-z])(?:Size|Bytes?|Length|Offset|Limit|Used|Total|Count|Seq|Id))[\"']?\s*[=:]\s*[\"']?$"
+)
 
 
 def _phone(match: re.Match[str]) -> bool:
@@ -108,9 +112,18 @@ _BY_NAME = (
 )
 
 
+# The last letter of a colour code is no part of what it colours.
+_COLOURED = r"(?<=m)(?:(?<=\x1b\[m)|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=;\dm)|(?<=;\d\dm)|(?<=;\d\d\dm))"
+_BORDER = re.compile(r"\(\?<!\[[^]]*\]\)|\(\?a:\\b\)")
+
+
 def _rule(kind: str, regex: str, accept: Callable[[re.Match[str]], bool] = lambda match: True) -> Rule:
     # A word of Chinese in front of a secret is no part of it, though \b takes its characters for letters.
-    return Rule(kind, re.compile(regex.replace(r"\b", r"(?a:\b)")), accept)
+    regex = regex.replace(r"\b", r"(?a:\b)")
+    border = _BORDER.match(regex)
+    if border:
+        regex = f"(?:{border[0]}|{_COLOURED}){regex[border.end() :]}"
+    return Rule(kind, re.compile(regex), accept)
 
 
 BY_NAME = re.compile(_BY_NAME)
@@ -127,7 +140,7 @@ RULES: tuple[Rule, ...] = (
     _rule("password", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", lambda m: _is_value(m["s"])),
     _rule("password", r"(?i)(?:(?<![A-Za-z0-9])--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)|\b(?:requirepass|masterauth))\s+[\"']?(?P<s>[^\s\"'-][^\s\"']*)", lambda m: _is_value(m["s"])),
     _rule("password", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"']{4,})"),
-    _rule("jwt", r"(?P<s>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
+    _rule("jwt", r"\b(?P<s>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
     _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>sk-[A-Za-z0-9_*-]{16,})", _has_digit),
     _rule("api_key", r"(?i)\bapi[ _]key(?: provided)?: (?P<s>[^\s,;'\"]*[^\s,;'\".])", lambda m: _is_value(m["s"]) and (m["s"].startswith("sk-") or _looks_random(m["s"]))),
     _rule("api_key", r"(?<![A-Za-z0-9])(?P<s>(?:AKIA|ASIA|AGPA|AIDA|AROA)[0-9A-Z]{16})(?![A-Za-z0-9])"),
@@ -168,13 +181,13 @@ COARSE = (
     r"|密码|口令|密钥|令牌|\\+u5bc6\\+u7801|\\+u53e3\\+u4ee4|\\+u5bc6\\+u94a5|\\+u4ee4\\+u724c)\\*[\"']?\s*(?:[:=：]|=>|,\s*b?\\*[\"'])"
     r"|(?:password|passwd|pass|identified\s+by|requirepass|masterauth)\s+\\?['\"]|(?:requirepass|masterauth)\s"
     r"|-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)\s|api[ _]key|bearer\s+[0-9a-z_.~+/=-]{8}"
-    r"|://[^\s/]*:[^\s/]+@|[\w.+-]@[0-9a-z-]+\.[0-9a-z-]|private key|eyj[0-9a-z_-]{8}|(?-u:\b)sk-[0-9a-z_*-]{8}"
-    r"|(?-u:\b)(?:akia|asia|agpa|aida|aroa)[0-9a-z]{8}|(?-u:\b)gh[pousr]_[0-9a-z]{8}|github_pat_|glpat-|(?-u:\b)xox[a-z]-|xapp-[0-9]"
-    r"|hooks\.slack|aiza[0-9a-z_-]{8}|ya29\.|(?-u:\b)(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][0-9a-z_-]{8}"
-    r"|(?-u:\b)(?:sk|rk|pk|whsec)_[0-9a-z_]{8}|sg\.[0-9a-z_-]{8}|pypi-age|(?-u:\b)ltai[0-9a-z]{8}|(?-u:\b)akid[0-9a-z]{8}|[0-9]{8}(?::|%3a)aa"
+    r"|://[^\s/]*:[^\s/]+@|[\w.+-]@[0-9a-z-]+\.[0-9a-z-]|private key|eyj[0-9a-z_-]{8}|(?:(?-u:\b)|\x1b\[[0-9;]*m)sk-[0-9a-z_*-]{8}"
+    r"|(?:(?-u:\b)|\x1b\[[0-9;]*m)(?:akia|asia|agpa|aida|aroa)[0-9a-z]{8}|(?:(?-u:\b)|\x1b\[[0-9;]*m)gh[pousr]_[0-9a-z]{8}|github_pat_|glpat-|(?:(?-u:\b)|\x1b\[[0-9;]*m)xox[a-z]-|xapp-[0-9]"
+    r"|hooks\.slack|aiza[0-9a-z_-]{8}|ya29\.|(?:(?-u:\b)|\x1b\[[0-9;]*m)(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][0-9a-z_-]{8}"
+    r"|(?:(?-u:\b)|\x1b\[[0-9;]*m)(?:sk|rk|pk|whsec)_[0-9a-z_]{8}|sg\.[0-9a-z_-]{8}|pypi-age|(?:(?-u:\b)|\x1b\[[0-9;]*m)ltai[0-9a-z]{8}|(?:(?-u:\b)|\x1b\[[0-9;]*m)akid[0-9a-z]{8}|[0-9]{8}(?::|%3a)aa"
 )
 # The borders matter most: run times, sizes and ids are full of digits.
 COARSE_DIGITS = (
-    r"(?:^|[^0-9A-Za-z_.-])(?:\+?86[ -]?)?(?:1[3-9][0-9]{9}|1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}|[2-6][0-9]{14}"
+    r"(?:^|[^0-9A-Za-z_.-]|\x1b\[[0-9;]*m)(?:\+?86[ -]?)?(?:1[3-9][0-9]{9}|1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}|[2-6][0-9]{14}"
     r"|[1-9][0-9]{16}[0-9Xx]|[2-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|3[47][0-9][0-9][ -][0-9]{6}[ -][0-9]{5})"
 )

@@ -2,7 +2,7 @@
 
 Both depend on one record alone: the same across runs, batch borders, machines and Python versions. Masking is done
 once for each distinct shape of a message: its digits are folded first, in one cheap pass, so a million lines that
-differ by numbers cost what a few hundred cost. `merge.py` joins templates that differ in a word.
+differ by numbers cost what a few hundred cost.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r'"?\b([A-Z]{3,7}) \S+ HTTP/0(?:\.0)?\\*"?', f"${{1}} {MASK} HTTP/{_KEEP}"),
     (r'"HTTP/0(?:\.0)? ([①-⑤])[^"]*"', f"HTTP/{_KEEP} ${{1}}"),
     (_QUOTED, f"${{1}}{MASK}"),
+    (r"[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+", MASK),
+    (_HOSTS, MASK),
     (_NAMED_DIGIT, f"${{1}}{_KEEP}${{2}}"),
     (r"HTTP/0(?:\.0)?", f"HTTP/{_KEEP}"),
-    (r"[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+", MASK),
     (r"\b[A-Za-z]:\\[^\s,;\"']+", MASK),
     (r"(^|[\s=(:,\[<>])(?:\.{0,2}/[^\s,;:\"'()\[\]{}<>=|]+)+/?", f"${{1}}{MASK}"),
     (r"\b(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*:0", MASK),
-    (_HOSTS, MASK),
     (r"\b[0-9a-fA-F]+(?:-[0-9a-fA-F]+){3,}\b", MASK),
     (r"\b([A-Za-z_][A-Za-z0-9_.-]*)=(?:<\*>|[^\s,;&)\]}\"<>]*)", f"${{1}}={MASK}"),
     (rf"[-+]?{_WORD}*0(?:{_WORD}|:[A-Za-z0-9_])*%?", MASK),
@@ -61,7 +61,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\{[^{}]*\}", MASK),
     (r"\[[^\[\]]*,[^\[\]]*\]", f"[{MASK}]"),
     (r"\((?:<\*>[,;]?\s*)+\)", f"({MASK})"),
-    (r"\b((?i:user|username|account))(:?) [A-Za-z][A-Za-z0-9_.-]*( (?:by|from|on|at|with|logged|does|is|has|was)\b|[.,;:)]|$)", f"${{1}}${{2}} {MASK}${{3}}"),
+    (r"\b((?i:user|username|account))(:?) [A-Za-z][A-Za-z0-9_.-]*( (?:by|from|on|at|with|logged|does|is|has|was)\b| ?[.,;:)\[(]|$)", f"${{1}}${{2}} {MASK}${{3}}"),
+    (r"\bfor [A-Za-z][A-Za-z0-9_.-]* from <\*>", f"for {MASK} from {MASK}"),
     (r"<\*>(?:(?:, ?|[.:/@#_|=+-])+<\*>)+", MASK),
     (r"<\*>(?:[-.:/@#_]*<\*>)+", MASK),
     (r"<\*> ?(?:[KMGT]i?B|k[Bb]|bytes|ms|us|µs|ns|secs?|seconds|minutes|hours)\b", MASK),

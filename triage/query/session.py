@@ -151,6 +151,11 @@ class Session:
         except KeyboardInterrupt:
             self._connection.interrupt()
             raise
+        except RuntimeError as error:
+            # DuckDB sees Ctrl-C before Python does, and raises this class for it.
+            if "interrupted" not in str(error):
+                raise
+            raise KeyboardInterrupt from None
         except duckdb.InterruptException:
             limit = f" after {self.timeout_s:g} s" if self.timeout_s else ""
             raise UsageError(f"the query was stopped{limit}", hint="narrow it down or raise the time limit") from None

@@ -1,0 +1,140 @@
+"""The cost guard: work is counted, never timed, so that it says the same on every machine.
+
+Benign lines must not reach Python, a batch must cost the same number of Python calls whatever its length, and more
+patterns must not mean more patterns tried on a line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import polars as pl
+import pytest
+
+from benchmarks.generate import Plan, shard
+from triage.classify import redact as redaction
+from triage.classify.columns import Columns
+from triage.classify.gates import Gates
+from triage.classify.library import Library
+from triage.classify.matcher import Matcher
+from triage.classify.pattern import Pattern, in_order
+from triage.classify.pattern_file import parse_pattern
+from triage.classify.redact import redact
+from triage.classify.template import with_template
+from triage.parse import parse
+from triage.schema import LINES, Resource
+
+KEY = b"a key of the test"
+MANY = 40_000
+SYNTHETIC = """
+[pattern]
+problem  = "db.error"
+title    = {{ en = "t", zh = "t" }}
+severity = "error"
+status   = "stable"
+[match]
+keywords = ["sentence number {n:04d}"]
+[[match.any]]
+name = "w"
+regex = "^sentence number {n:04d}"
+"""
+
+
+def generated(problem_share: float) -> pl.DataFrame:
+    """The first lines of the benchmark's log, as `collect.files` delivers them."""
+    data, _ = shard(Plan(size=0, problem_share=problem_share), 0, MANY * 400)
+    texts = data.decode().splitlines()[:MANY]
+    assert len(texts) == MANY
+    lines = pl.DataFrame({"text": texts, "position": range(MANY)})
+    absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in LINES.items() if name not in ("text", "position")]
+    return lines.with_columns(absent).with_columns(pl.lit(0).alias("seq")).select(pl.col(n).cast(d) for n, d in LINES.items())
+
+
+@pytest.fixture(scope="module")
+def benign() -> pl.DataFrame:
+    return generated(0.0)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> pl.DataFrame:
+    return generated(0.03)
+
+
+def records_of(lines: pl.DataFrame) -> pl.DataFrame:
+    return parse(lines, Resource("bench"))
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many Python functions are called."""
+    count = 0
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_benign_lines_do_not_reach_the_rules_of_redaction(benign: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    clean = redaction._Marker.clean
+
+    def counted(marker: redaction._Marker, text: str) -> str:
+        looked.append(text)
+        return clean(marker, text)
+
+    monkeypatch.setattr(redaction._Marker, "clean", counted)
+    assert redact(benign["text"], KEY).equals(benign["text"])
+    share = len(looked) * 10_000 / benign.height
+    print(f"{share:.1f} of 10,000 benign lines reach the rules")
+    assert share <= 50
+
+
+def test_few_lines_reach_the_second_gate_of_redaction(benign: pl.DataFrame) -> None:
+    suspects = redaction._suspects(benign["text"], redaction.PERSONAL_KINDS)
+    assert len(suspects) <= benign.height // 100
+
+
+def test_python_calls_do_not_grow_with_the_lines(mixed: pl.DataFrame) -> None:
+    library = Library.load()
+
+    def run(lines: pl.DataFrame) -> None:
+        lines = lines.with_columns(redact(lines["text"], KEY).alias("text"))
+        with_template(library.classify(records_of(lines)))
+
+    run(mixed.head(2000))  # what is only done once
+    half, whole = (calls(lambda n=n: run(mixed.head(n))) for n in (MANY // 2, MANY))  # type: ignore[misc]
+    print(f"{half} Python calls for {MANY // 2} lines, {whole} for {MANY}")
+    assert whole < 1.3 * half
+    assert whole < 5 * MANY
+
+
+def synthetic(count: int) -> list[Pattern]:
+    return [parse_pattern(SYNTHETIC.format(n=n), f"a.p{n:04d}", f"p{n:04d}.toml") for n in range(count)]
+
+
+def pairs(patterns: list[Pattern], records: pl.DataFrame) -> int:
+    return Gates(in_order(patterns)).pairs(Columns(records, ())).height
+
+
+def test_more_patterns_do_not_mean_more_of_them_tried_on_a_line() -> None:
+    texts = [f"sentence number {n % 50:04d} of request {n}" if n % 100 == 0 else f"request {n} done" for n in range(20_000)]
+    records = pl.DataFrame({"message": texts, "body": texts, "severity_number": [17] * len(texts)})
+    few, many = pairs(synthetic(50), records), pairs(synthetic(500), records)
+    assert few == many == sum(n % 100 == 0 for n in range(20_000))
+
+
+def test_the_shipped_patterns_are_tried_on_few_benign_records(benign: pl.DataFrame) -> None:
+    matcher = Matcher(Library.load().patterns)
+    records = records_of(benign)
+    _, tried = matcher._opened(records)
+    print(f"{tried.height / records.height:.3f} patterns tried on a benign record")
+    assert tried.height <= records.height // 2
