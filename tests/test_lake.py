@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from triage.errors import UnavailableError
-from triage.lake import maintenance
+from triage.lake import maintenance, state
 from triage.lake.table import Lake
 from triage.query import Session
-from triage.schema import LOGS
+from triage.schema import CONTAINER_EVENTS, LOGS, STATE
 
 
 def records(count: int, first: int = 0, day: int = 3) -> pl.DataFrame:
@@ -129,3 +129,41 @@ def test_notes_come_back_oldest_first(lake: Lake) -> None:
         row = {"timestamp": datetime(2026, 2, 3, 10, 0, second, tzinfo=UTC), "kind": "gap", "message": str(second)}
         lake.note([row])
     assert lake.notes()["message"].to_list() == ["1", "2"]
+
+
+def events(count: int, first: int = 0, day: int = 3) -> pl.DataFrame:
+    rows = [
+        {
+            "timestamp": datetime(2026, 2, day, 10, tzinfo=UTC) + timedelta(seconds=first + i), "action": "die",
+            "service_name": "api", "exit_code": 137, "oom_killed": True, "time_ns": first + i,
+            "attributes": [{"key": "n", "value": str(first + i)}],
+        }
+        for i in range(count)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=CONTAINER_EVENTS)
+
+
+def test_state_lies_beside_the_logs_with_its_cursor_and_is_kept_as_they_are(lake: Lake) -> None:
+    with Session(lake.file_uris(), state=state.file_uris(lake)) as session:
+        for name, columns in STATE.items():
+            assert session.sql(f"SELECT * FROM {name}").columns == list(columns), "an empty table has its columns"
+    lake.append(records(5), {"docker:1": 4})
+    lake.append(records(5, first=5, day=4), {"docker:1": 9})
+    table = state.StateTable(lake, "container_events")
+    table.append(events(3), {"engine": 2})
+    table.append(events(2, first=3), {"engine": 4})
+    table.append(events(2, first=5, day=4), {"engine": 6})
+    other = state.StateTable(Lake(lake.path), "container_events")
+    assert (other.cursor("engine"), other.frame()["time_ns"].to_list()) == (6, list(range(7)))
+    table.append(events(0), {"engine": 7})
+    with pytest.raises(UnavailableError, match="another triage"):
+        other.append(events(1, first=6), {"engine": 7})
+    assert stat.S_IMODE(os.stat(Path(lake.path) / "_state").st_mode) == 0o700
+    assert maintenance.compact(lake) == (2, 1), "of the state's first day"
+    with Session(lake.file_uris(), state=state.file_uris(lake)) as session:
+        got = session.sql("SELECT time_ns, attributes['n'] AS n, oom_killed FROM container_events ORDER BY time_ns")
+        assert got.rows() == [(i, str(i), True) for i in range(7)]
+        assert session.sql("SELECT count(*) AS n FROM logs")["n"][0] == 10, "state is no log"
+    assert len(maintenance.retain(lake, timedelta(days=1), None, date(2026, 2, 5))) == 1
+    again = state.StateTable(Lake(lake.path), "container_events")
+    assert (again.cursor("engine"), again.frame()["time_ns"].to_list()) == (7, [5, 6])

@@ -68,6 +68,64 @@ LOGS: dict[str, pl.DataType | type[pl.DataType]] = {
     "line_count": pl.Int32,
 }
 
+# The state tables beside the logs, each in the lake under its name: what an engine, its containers and probes said.
+CONTAINER_EVENTS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "timestamp": TIMESTAMP,
+    "date": pl.Date,
+    "service_name": pl.String,
+    "container_name": pl.String,
+    "container_id": pl.String,
+    "container_image_name": pl.String,
+    "host_name": pl.String,  # of the engine
+    "action": pl.String,  # create, start, die, oom, kill, stop, restart, health_status, rename, pause, unpause, update, destroy
+    "exit_code": pl.Int32,  # of die
+    "signal": pl.String,  # of kill, a number
+    "health": pl.String,  # of health_status: healthy, unhealthy
+    "oom_killed": pl.Boolean,  # of die, where the container's state was still that of this end
+    "restart_count": pl.Int32,  # the engine's own restarts until then, where known
+    "config": pl.String,  # of start: hash of image and configuration, other after a deployment
+    "method": pl.String,  # event: the engine reported it; inspect: concluded from the container's state
+    "attributes": ATTRIBUTES,
+    "event_id": pl.String,  # hash of engine, container, action and time
+    "time_ns": pl.Int64,  # nanoseconds since 1970
+}
+CONTAINER_STATS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "timestamp": TIMESTAMP,
+    "date": pl.Date,
+    "service_name": pl.String,
+    "container_name": pl.String,
+    "container_id": pl.String,
+    "host_name": pl.String,
+    "memory_bytes": pl.Int64,  # as `docker stats` shows it: without the page cache that can be dropped
+    "memory_limit_bytes": pl.Int64,  # null where the container has none of its own
+    "memory_failures": pl.Int64,  # times that the limit was hit, since the start; null where the engine does not say
+    "cpu_seconds": pl.Float64,  # used since the start
+    "cpu_percent": pl.Float64,  # of one core, since the sample before; null at the first
+    "pids": pl.Int32,
+    "block_read_bytes": pl.Int64,  # these four since the start
+    "block_write_bytes": pl.Int64,
+    "network_receive_bytes": pl.Int64,
+    "network_transmit_bytes": pl.Int64,
+}
+SNAPSHOTS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "timestamp": TIMESTAMP,
+    "date": pl.Date,
+    "service_name": pl.String,
+    "container_name": pl.String,
+    "container_id": pl.String,
+    "probe": pl.String,  # its id
+    "supports": pl.List(pl.String),  # problem ids that it is evidence for
+    "row": pl.Int32,  # which row of the probe's answer, from 0; null where it failed
+    "values": ATTRIBUTES,
+    "error": pl.String,  # why there is no answer
+    "duration_ms": pl.Float64,  # of the probe
+}
+STATE: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+    "container_events": CONTAINER_EVENTS,
+    "container_stats": CONTAINER_STATS,
+    "snapshots": SNAPSHOTS,
+}
+
 # Columns that a pattern's [extract] table may fill directly; any other name goes to `attributes`.
 EXTRACTABLE = (
     "duration_ms", "status_code", "sqlstate", "task_id", "task_name", "request_id", "job_id", "user_id",

@@ -120,11 +120,13 @@ class Run:
     @contextmanager
     def session(self, **limits: object) -> Iterator[Session]:
         """SQL over the lake."""
+        from triage.lake import state
         from triage.query import Session
 
         lake = self.lake
         lake.require()
-        with Session(lake.file_uris(), sql_dirs=self.settings.sql_dirs, **limits) as session:  # type: ignore[arg-type]
+        tables = {"state": state.file_uris(lake), "sql_dirs": self.settings.sql_dirs, **limits}
+        with Session(lake.file_uris(), **tables) as session:  # type: ignore[arg-type]
             yield session
 
     def window(self, session: Session, since: str | None, until: str | None) -> Window:

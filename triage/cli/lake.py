@@ -44,12 +44,13 @@ def info(
         origins = session.named("collection")
     store = run.lake
     days, notes = maintenance.partitions(store), store.notes()
+    state = {name: sum(day.records for day in kept) for name, kept in maintenance.state_partitions(store).items()}
     gaps = notes.filter(notes["kind"] == "gap")
     if form == "json":
         run.console.json(
             {
                 "lake": run.settings.lake, "version": store.table.version(), "days": [asdict(day) for day in days],
-                "origins": origins.to_dicts(), "notes": notes.to_dicts(),
+                "origins": origins.to_dicts(), "notes": notes.to_dicts(), "state": state,
             }
         )
         return
@@ -60,6 +61,8 @@ def info(
     cells = [[str(day.date), str(day.files), f"{day.bytes / 1e6:.2f}", f"{day.records:,}"] for day in days]
     run.console.rows(["day", "files", "MB", "records"], cells, [False, True, True, True])
     run.console.frame(origins.drop("longest_silence_s"))
+    if state:
+        run.console.say(", ".join(f"{name}: {rows:,} rows" for name, rows in state.items()))
     for row in gaps.iter_rows(named=True):
         run.console.say(f"gap in {row['service_name']}: {row['message']}")
 

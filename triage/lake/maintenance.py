@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from triage.errors import UnavailableError
+from triage.lake import state
 from triage.lake.table import Lake, _arrow, _translated, writer
 from triage.schema import LOGS
 
@@ -32,8 +33,17 @@ class Partition:
 
 def partitions(lake: Lake) -> list[Partition]:
     """The days, oldest first."""
-    with _translated(lake.path):
-        actions = pl.DataFrame(lake.table.get_add_actions(flatten=True))
+    return _partitions(lake.path, lake.table)
+
+
+def state_partitions(lake: Lake) -> dict[str, list[Partition]]:
+    """The days of each state table that there is."""
+    return {table.name: _partitions(table.path, table.table) for table in state.tables(lake) if table.table is not None}
+
+
+def _partitions(path: str, table: DeltaTable) -> list[Partition]:
+    with _translated(path):
+        actions = pl.DataFrame(table.get_add_actions(flatten=True))
     if actions.is_empty():
         return []
     days = actions.group_by(pl.col("partition.date").cast(pl.Date).alias("date")).agg(
@@ -45,19 +55,32 @@ def partitions(lake: Lake) -> list[Partition]:
 def compact(lake: Lake) -> tuple[int, int]:
     """Join the small files of each day; files removed and added."""
     lake.refresh()
-    with _translated(lake.path):
-        done = lake.table.optimize.compact(target_size=_TARGET_BYTES, writer_properties=writer())
-    return int(done["numFilesRemoved"]), int(done["numFilesAdded"])
+    removed = added = 0
+    for table in _tables(lake):
+        with _translated(lake.path):
+            done = table.optimize.compact(
+                target_size=_TARGET_BYTES, writer_properties=writer() if table is lake.table else None
+            )
+        removed, added = removed + int(done["numFilesRemoved"]), added + int(done["numFilesAdded"])
+    return removed, added
 
 
 def vacuum(lake: Lake) -> int:
     """Delete files that no version of the last day needs; how many."""
     with _translated(lake.path):
-        return len(lake.table.vacuum(dry_run=False))
+        return sum(len(table.vacuum(dry_run=False)) for table in _tables(lake))
+
+
+def _tables(lake: Lake) -> list[DeltaTable]:
+    """The logs, then the state tables that there are."""
+    return [lake.table, *(table.table for table in state.tables(lake) if table.table is not None)]
 
 
 def retain(lake: Lake, keep: timedelta | None, keep_bytes: int | None, today: date) -> list[Partition]:
-    """Forget whole days: those older than `keep`, and the oldest beyond `keep_bytes`. What was forgotten."""
+    """Forget whole days: those older than `keep`, and the oldest beyond `keep_bytes`. What was forgotten.
+
+    State goes with the logs: what is left of it begins where they begin.
+    """
     days = partitions(lake)
     gone = [day for day in days if keep is not None and day.date < today - keep]
     left = [day for day in days if day not in gone]
@@ -66,7 +89,12 @@ def retain(lake: Lake, keep: timedelta | None, keep_bytes: int | None, today: da
     for day in gone:
         with _translated(lake.path):
             lake.table.delete(f"date = '{day.date.isoformat()}'")
-    if gone:
+    ends = [today - keep] if keep is not None else []
+    ends += [gone[-1].date + timedelta(days=1)] if gone else []
+    if ends:
+        for table in _tables(lake)[1:]:
+            with _translated(lake.path):
+                table.delete(f"date < '{max(ends).isoformat()}'")
         vacuum(lake)
     return gone
 

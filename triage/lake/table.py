@@ -50,7 +50,7 @@ class Lake:
     def __init__(self, path: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
         self.path = str(path)
         self.local = "://" not in self.path
-        self._options = dict(storage_options) if storage_options else None
+        self.storage_options = dict(storage_options) if storage_options else None
         self._table: DeltaTable | None = None
         self._versions: dict[str, int | None] = {}
 
@@ -59,7 +59,7 @@ class Lake:
         with _translated(self.path):
             if self.local and not Path(self.path, "_delta_log").is_dir():
                 return False
-            return DeltaTable.is_deltatable(self.path, self._options)
+            return DeltaTable.is_deltatable(self.path, self.storage_options)
 
     def require(self) -> None:
         """UnavailableError where there is no lake."""
@@ -81,7 +81,7 @@ class Lake:
                 folder.chmod(0o700)
             DeltaTable.create(
                 self.path, _arrow(pl.DataFrame(schema=LOGS)).schema, mode="ignore", partition_by=["date"],
-                name=_LOGS_NAME, storage_options=self._options,
+                name=_LOGS_NAME, storage_options=self.storage_options,
                 # A month of versions would keep every file that compaction replaced.
                 configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
             )  # fmt: skip
@@ -92,7 +92,7 @@ class Lake:
         if self._table is None:
             self.require()
             with _translated(self.path):
-                self._table = DeltaTable(self.path, storage_options=self._options)
+                self._table = DeltaTable(self.path, storage_options=self.storage_options)
         return self._table
 
     def refresh(self) -> None:
@@ -146,15 +146,15 @@ class Lake:
             return
         frame = pl.DataFrame(list(notes), schema=NOTES)
         with _translated(self.path):
-            write_deltalake(self._beside(_NOTES_FOLDER), frame.to_arrow(), mode="append", storage_options=self._options)
+            write_deltalake(self._beside(_NOTES_FOLDER), frame.to_arrow(), mode="append", storage_options=self.storage_options)
 
     def notes(self) -> pl.DataFrame:
         """All notes, oldest first."""
         with _translated(self.path):
             place = self._beside(_NOTES_FOLDER)
-            if not DeltaTable.is_deltatable(place, self._options):
+            if not DeltaTable.is_deltatable(place, self.storage_options):
                 return pl.DataFrame(schema=NOTES)
-            table = DeltaTable(place, storage_options=self._options).to_pyarrow_table()
+            table = DeltaTable(place, storage_options=self.storage_options).to_pyarrow_table()
         return pl.DataFrame(table).cast(NOTES).sort("timestamp", "origin", "message")  # type: ignore[arg-type]
 
     def key(self) -> bytes:
@@ -191,15 +191,16 @@ def writer() -> WriterProperties:
 
 
 def _arrow(records: pl.DataFrame) -> pa.Table:
-    """The records as Arrow in the types that Delta has: signed integers, and a map for attributes."""
-    table = records.with_columns(
-        pl.col("fingerprint").cast(pl.Int64), pl.col("severity_number").cast(pl.Int16)
-    ).to_arrow()
-    index = table.schema.get_field_index("attributes")
-    assert records.schema["attributes"] == ATTRIBUTES
-    chunks = [_map(chunk) for chunk in table.column(index).chunks]
-    kind = pa.map_(pa.string(), pa.string())
-    return table.set_column(index, pa.field("attributes", kind), pa.chunked_array(chunks, kind))
+    """The records as Arrow in the types that Delta has: signed integers, and maps."""
+    signed = {pl.UInt64: pl.Int64, pl.UInt8: pl.Int16}
+    table = records.cast({name: signed[kind] for name, kind in records.schema.items() if kind in signed}).to_arrow()  # type: ignore[index]
+    for name, dtype in records.schema.items():
+        if dtype == ATTRIBUTES:
+            index = table.schema.get_field_index(name)
+            kind = pa.map_(pa.string(), pa.string())
+            chunks = [_map(chunk) for chunk in table.column(index).chunks]
+            table = table.set_column(index, pa.field(name, kind), pa.chunked_array(chunks, kind))
+    return table
 
 
 def _map(entries: pa.Array) -> pa.Array:

@@ -1,7 +1,7 @@
 """A DuckDB session over the lake's files: it reads them, and can do nothing else.
 
-Views: `logs` has the columns of `schema.LOGS` (`attributes` as MAP(VARCHAR, VARCHAR)), also over an empty lake;
-its friends are the files of `sql/views/`. A session takes one SELECT at a time, reads no file but the lake's, loads no
+Views: `logs` has the columns of `schema.LOGS` (`attributes` as MAP(VARCHAR, VARCHAR)), the state tables those of
+`schema.STATE`, also over an empty lake; their friends are the files of `sql/views/`. A session takes one SELECT at a time, reads no file but the lake's, loads no
 extension, opens no connection, and holds to its limits of memory and time. `unsafe=True` lifts all of that.
 """
 
@@ -28,6 +28,7 @@ _VIEWS = Path(__file__).parent / "sql" / "views"
 _TYPES: dict[Any, str] = {
     pl.String: "VARCHAR",
     pl.Date: "DATE",
+    pl.Boolean: "BOOLEAN",
     pl.UInt8: "UTINYINT",
     pl.UInt64: "UBIGINT",
     pl.Int16: "SMALLINT",
@@ -41,7 +42,8 @@ _TYPES: dict[Any, str] = {
 _READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 _NEXT_STEP = {
     "BinderException": "the columns are listed by: triage sql 'DESCRIBE logs'",
-    "CatalogException": "the tables are logs, errors, requests, tasks and queries",
+    "CatalogException": "the tables are logs, errors, requests, tasks, queries and "
+    "container_events, container_stats, snapshots",
     "OutOfMemoryException": "narrow it down in time (WHERE timestamp >= …) or aggregate",
     "PermissionException": "a query may read the lake only; --unsafe lifts this",
     "ParserException": "it is DuckDB's SQL; named queries are shown by: triage sql --list",
@@ -49,12 +51,13 @@ _NEXT_STEP = {
 
 
 class Session:
-    """Read-only SQL over some Parquet files, given by the lake."""
+    """Read-only SQL over some Parquet files, given by the lake; `state` has those of each state table by its name."""
 
     def __init__(
         self,
         lake_files: Sequence[str | Path],
         *,
+        state: Mapping[str, Sequence[str]] | None = None,
         sql_dirs: Sequence[Path] = (),
         memory_limit: str = MEMORY_LIMIT,
         timeout_s: float | None = None,
@@ -62,7 +65,10 @@ class Session:
     ) -> None:
         self.timeout_s = timeout_s
         self.unsafe = unsafe
-        self._files = tuple(_path(str(file)) for file in lake_files)
+        self._tables: dict[str, tuple[str, ...]] = {
+            name: tuple(_path(str(file)) for file in files)
+            for name, files in {"logs": lake_files, **dict.fromkeys(schema.STATE, ()), **(state or {})}.items()
+        }
         self._queries = named_queries.shipped()
         for folder in sql_dirs:
             self._queries |= named_queries.load_folder(folder)
@@ -105,29 +111,29 @@ class Session:
         connection.execute("SET autoinstall_known_extensions=false")
         connection.execute("SET autoload_known_extensions=false")
         try:
-            connection.execute(f"CREATE VIEW logs AS {self._logs()}")
+            for name, columns in {"logs": schema.LOGS, **schema.STATE}.items():
+                connection.execute(f"CREATE VIEW {name} AS {self._stored(self._tables[name], columns)}")
         except duckdb.Error as error:
             raise UnavailableError(f"the lake cannot be read: {_first_line(error)}") from None
         for view in sorted(_VIEWS.glob("*.sql")):
             connection.execute(f"CREATE VIEW {view.stem} AS {view.read_text(encoding='utf-8')}")
         if not self.unsafe:
-            connection.execute(f"SET allowed_paths={_list(self._files)}")
+            connection.execute(f"SET allowed_paths={_list([file for files in self._tables.values() for file in files])}")
             connection.execute("SET temp_directory=''")  # nothing of the lake is written anywhere
             connection.execute("SET enable_external_access=false")
             connection.execute("SET lock_configuration=true")
 
-    def _logs(self) -> str:
-        """The SELECT behind `logs`: every column of the schema in its type, null where the files lack it."""
-        if not self._files:
-            columns = ", ".join(f'CAST(NULL AS {_sql_type(kind)}) AS "{name}"' for name, kind in schema.LOGS.items())
+    def _stored(self, files: Sequence[str], wanted: Mapping[str, Any]) -> str:
+        """The SELECT behind a table: every column of the schema in its type, null where the files lack it."""
+        if not files:
+            columns = ", ".join(f'CAST(NULL AS {_sql_type(kind)}) AS "{name}"' for name, kind in wanted.items())
             return f"SELECT {columns} WHERE false"
         source = (
-            f"read_parquet({_list(self._files)}, union_by_name=true, hive_partitioning=true, "
-            "hive_types={'date': DATE})"
+            f"read_parquet({_list(files)}, union_by_name=true, hive_partitioning=true, hive_types={{'date': DATE}})"
         )
         described = self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         stored = {str(row[0]): str(row[1]) for row in described}
-        columns = ", ".join(_column(name, _sql_type(kind), stored.get(name)) for name, kind in schema.LOGS.items())
+        columns = ", ".join(_column(name, _sql_type(kind), stored.get(name)) for name, kind in wanted.items())
         return f"SELECT {columns} FROM {source}"
 
     def _check(self, text: str) -> None:
