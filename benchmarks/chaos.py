@@ -178,7 +178,7 @@ def full_disk(engine: Restartable, root: Path, lines: int) -> Verdict:
         _, err = room.communicate(timeout=300)
         if room.returncode:
             raise RuntimeError(f"with room again it ended with {room.returncode}: {err}")
-        return verdict(Lake(disk / "lake"), {(made, "full", "o"): lines}, [])
+        return verdict(Lake(disk / "lake"), {(made, "full.1", "o"): lines}, [])
 
 
 def run(plan: Plan) -> tuple[dict[str, int], Verdict, list[str]]:

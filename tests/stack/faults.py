@@ -186,6 +186,8 @@ def worker_lost(driver: Driver, entry: Fault) -> None:
         states = driver.finish(sent)
     lost = [s for s, (_, kind) in zip(sent, states, strict=True) if kind == "WorkerLostError"]
     entry.effects += [_tasks("task.worker_lost", lost), _tasks("memory.worker_leak", lost, secondary=True)]
+    # The worker looks for dead children every few seconds, and may note before that that their task takes too long.
+    entry.effects.append(_tasks("task.timeout", lost, secondary=True))
 
 
 def _children(driver: Driver) -> list[int]:
