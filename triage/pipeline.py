@@ -1,7 +1,9 @@
 """One run of collect → parse → classify → lake: the only module that knows the order.
 
-A collector reads ahead and the lake writes behind, in a thread each, while the batch between them is parsed and
-classified: both cores stay busy, and no more than a few batches are in memory.
+A collector reads ahead in a thread of its own, records are cut and dated in the middle, and what makes up a commit is
+classified and written behind them in a third: several cores stay busy, and no more than a few batches are in memory.
+Records are named by the commit and not by the batch, because what patterns cost hardly depends on how many records
+they see.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from triage.lake.table import Lake
 from triage.parse import ParseOptions, open_from, parse
 from triage.schema import LINES, LOGS, Batch, Resource
 
-COMMIT_ROWS = 100_000
+COMMIT_ROWS = 200_000
 COMMIT_BYTES = 32 << 20
 COMMIT_DELAY_S = 5.0
 _AHEAD = 1  # batches read before they are needed
@@ -83,16 +85,14 @@ class _Carry:
 
 
 def as_lake(records: pl.DataFrame, origin: str) -> pl.DataFrame:
-    """The records in the lake's columns, with their origin and id."""
+    """The records in the lake's columns, with their origin and id; what patterns give may still be null."""
     short = blake2b(origin.encode(), digest_size=6).hexdigest()
     return records.with_columns(
         pl.lit(origin).alias("origin"),
         pl.col("timestamp").dt.date().alias("date"),
         pl.concat_str([pl.lit(short), "position", "seq"], separator="-").alias("record_id"),
     ).select(
-        (pl.col(name) if name in (*records.columns, "origin", "date", "record_id") else pl.lit(None).alias(name)).cast(
-            kind
-        )
+        (pl.col(name) if name in (*records.columns, "origin", "date", "record_id") else pl.lit(None).alias(name)).cast(kind)
         for name, kind in LOGS.items()
     )
 
@@ -109,19 +109,17 @@ def run(
 ) -> Progress:
     """Store every record of the batches; `said` hears notes, `shown` sees the records once they are stored."""
     progress = progress or Progress()
-    with _Committer(lake, progress, delay_s, shown) as committer:
-        for batch, named, cursors in completed(_ahead(batches, committer.tick), stages):
+    with _Committer(lake, stages, progress, delay_s, shown) as committer:
+        for batch, records, cursors in _parsed(_ahead(batches, committer.tick), stages):
             for note in batch.notes:
                 said(note)
             _note(batch, committer, progress)
             progress.origins.update([batch.origin] if batch.lines.height else [])
             progress.lines += batch.lines.height
-            if named is None:
+            if records is None:
                 continue
-            progress.bytes += int(named["body"].str.len_bytes().sum()) + named.height
-            progress.records += named.height
-            progress.problems.update(dict(named["problem"].drop_nulls().value_counts().iter_rows()))
-            committer.add(as_lake(named, batch.origin), cursors)
+            progress.records += records.height
+            progress.bytes += committer.add(as_lake(records, batch.origin), cursors) + records.height
     return progress
 
 
@@ -129,10 +127,17 @@ def completed(
     batches: Iterable[Batch], stages: Stages
 ) -> Iterator[tuple[Batch, pl.DataFrame | None, Mapping[str, int]]]:
     """Each batch with the named records that it completed (None: none) and the cursors behind them."""
+    for batch, records, cursors in _parsed(batches, stages):
+        yield batch, None if records is None else stages.named(records), cursors
+
+
+def _parsed(
+    batches: Iterable[Batch], stages: Stages
+) -> Iterator[tuple[Batch, pl.DataFrame | None, Mapping[str, int]]]:
+    """The same with records that no pattern has seen yet."""
     carried: dict[str, _Carry] = {}
     for batch in batches:
-        records, cursors = _complete(batch, carried, stages)
-        yield batch, None if records is None else stages.named(records), cursors
+        yield batch, *_complete(batch, carried, stages)
 
 
 def _complete(
@@ -189,12 +194,12 @@ def _note(batch: Batch, committer: _Committer, progress: Progress) -> None:
 
 
 class _Committer:
-    """Gathers records of several batches and stores them together, behind the run, at a bounded delay."""
+    """Gathers records of several batches, names and stores them together, behind the run, at a bounded delay."""
 
     def __init__(
-        self, lake: Lake, progress: Progress, delay_s: float, shown: Callable[[pl.DataFrame], None] | None
+        self, lake: Lake, stages: Stages, progress: Progress, delay_s: float, shown: Callable[[pl.DataFrame], None] | None
     ) -> None:
-        self._lake, self._progress, self._delay, self._shown = lake, progress, delay_s, shown
+        self._lake, self._stages, self._progress, self._delay, self._shown = lake, stages, progress, delay_s, shown
         # Records and the cursors behind them are one item: an interrupt cannot come between them.
         self._gathered: list[tuple[pl.DataFrame, Mapping[str, int]]] = []
         self._notes: list[Mapping[str, Any]] = []
@@ -217,13 +222,16 @@ class _Committer:
         finally:
             self._writer.shutdown(wait=True)
 
-    def add(self, records: pl.DataFrame, cursors: Mapping[str, int]) -> None:
+    def add(self, records: pl.DataFrame, cursors: Mapping[str, int]) -> int:
+        """Take records in (columns of LOGS, not named yet); the bytes of their bodies."""
         if not self._gathered:
             self._since = time.monotonic()
+        size = int(records["body"].str.len_bytes().sum())
         self._gathered.append((records, cursors))
         self._rows += records.height
-        self._bytes += int(records["body"].str.len_bytes().sum())
+        self._bytes += size
         self.tick()
+        return size
 
     def note(self, row: Mapping[str, Any]) -> None:
         self._notes.append(row)
@@ -254,7 +262,8 @@ class _Committer:
         # Notes first: a gap told twice does no harm, a hole that nobody explains does.
         self._lake.note(notes)
         if gathered:
-            records = pl.concat([frame for frame, _ in gathered])
+            records = self._stages.named(pl.concat([frame for frame, _ in gathered]))
+            self._progress.problems.update(dict(records["problem"].drop_nulls().value_counts().iter_rows()))
             self._lake.append(records, {name: cursor for _, cursors in gathered for name, cursor in cursors.items()})
             self._progress.commits += 1
             self._progress.committed_at = datetime.now(UTC)

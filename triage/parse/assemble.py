@@ -96,17 +96,32 @@ def _inside_quotes(frame: pl.DataFrame, csv: list[int]) -> pl.DataFrame:
 
 
 def _opened(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
-    """Add `opens` and `traceback` (sorted by stream)."""
+    """Add `opens` and `traceback` (sorted by stream).
+
+    A line with a head of its own opens a record, which is all there is to say about most lines of any log. The others
+    are judged by the lines since the last one with a head, so that only they and the line before each are looked at.
+    """
+    free = pl.col("weak") | ~pl.col("strong")  # lines whose place is decided here
+    frame = frame.with_columns(free=free, row=pl.int_range(pl.len(), dtype=pl.UInt32), run=(~pl.col("near")).cum_sum())
+    some = frame.filter(pl.col("free") | pl.col("free").shift(-1, fill_value=False))
+    judged = _judged(some, heads, layouts).select("row", "opens", "strong", "traceback").filter(some["free"])
+    return frame.drop("free", "row", "run").with_columns(
+        pl.repeat(True, frame.height, eager=True).scatter(judged["row"], judged["opens"]).alias("opens"),
+        frame["strong"].clone().scatter(judged["row"], judged["strong"]).alias("strong"),
+        pl.repeat(False, frame.height, eager=True).scatter(judged["row"], judged["traceback"]).alias("traceback"),
+    )
+
+
+def _judged(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
+    """The lines without a head, each stretch of them behind the line before it, with `opens`, `strong`, `traceback`."""
     single = [number for number, layout in enumerate(layouts) if layout.single]
-    free = ~(pl.col("strong") & ~pl.col("weak"))  # lines whose place is decided here
     text = pl.col("text")
     # Blank lines before a stream's first words are no record that anything could go on with.
     worded = text.str.contains(r"\S").cum_sum() - text.str.contains(r"\S")
-    run = (~pl.col("near")).cum_sum()
-    frame = frame.with_columns(worded=worded, run=run)
-    frame = frame.with_columns(near=pl.col("near") & (pl.col("worded") > pl.col("worded").first().over("run"))).drop("worded", "run")
+    frame = frame.with_columns(worded=worded)
+    frame = frame.with_columns(near=pl.col("near") & (pl.col("worded") > pl.col("worded").first().over("run")))
     quoted = pl.col("quoted") if "quoted" in frame.columns else pl.lit(False)
-    frame = frame.with_columns(free=free).with_columns(
+    frame = frame.with_columns(
         traceback=pl.when(pl.col("free") & ~quoted).then(text.str.contains(grammar.TRACEBACK)).otherwise(False),
         like=pl.when(pl.col("free")).then(text.str.contains(grammar.CONTINUES) | pl.col("chunk").fill_null(False) | quoted),
     )
