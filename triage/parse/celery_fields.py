@@ -29,24 +29,25 @@ _RAISED = ascii_classes(
     r"(?:raised (?:unexpected|expected)|Retry in [\d.]+s|retry|Task handler raised error|INTERNAL ERROR): "
     r"(?P<type>[A-Za-z_][\w.]*)\((?P<args>(?s:.*))\)\s*$"
 )
+_ANY_STATE = "|".join(f"(?:{regex})" for _, regex in _STATES)
+# One of these is in every message that any of the regexes can match that are not asked of all messages.
+_RARE = [" for ", "revoked task: ", "Received task: ", "Rejecting ", "Sending due task ", "unregistered task", "Retry in ",
+         "Trying again in ", "raised ", "retry: ", "INTERNAL ERROR: ", "exited with '"]  # fmt: skip
 
 
 def add(records: pl.DataFrame, layouts: list[int], extra: list[pl.DataFrame]) -> pl.DataFrame:
     """Add task_id, task_name, duration, exception and the `celery.*` attributes to Celery's records."""
     own = records.filter(pl.col("layout").is_in(layouts)).select("i", "message")
     message = own["message"].fill_null("")
+    rare = message.str.contains_any(_RARE)
     direct = message.str.extract_groups(_TASK).struct.unnest()
-    other = message.str.extract_groups(_ELSEWHERE).struct.unnest()
-    due = message.str.extract_groups(_DUE).struct.unnest()
-    state = pl.select(
-        pl.coalesce(
-            *(pl.when(message.str.contains(regex)).then(pl.lit(name)) for name, regex in _STATES), pl.lit(None, pl.String)
-        )
-    ).to_series()
+    other = _groups_where(message, rare, _ELSEWHERE)
+    due = _groups_where(message, rare, _DUE)
+    state = _state(message)
     runtime = message.str.extract(r"succeeded in ([0-9.eE+\-]+)s")
-    unregistered = message.str.extract(r"^Received unregistered task of type '([^']+)'")
-    wait = message.str.extract_groups(_RETRY_IN).struct.unnest()
-    thrown = message.str.extract_groups(_RAISED).struct.unnest()
+    unregistered = _groups_where(message, rare, r"^Received unregistered task of type '(?P<name>[^']+)'")["name"]
+    wait = _groups_where(message, rare, _RETRY_IN)
+    thrown = _groups_where(message, rare, _RAISED)
     seconds = runtime.cast(pl.Float64, strict=False)
     found = own.select("i").with_columns(
         task_id_found=pl.select(pl.coalesce(direct["id"], other["id"])).to_series(),
@@ -58,7 +59,7 @@ def add(records: pl.DataFrame, layouts: list[int], extra: list[pl.DataFrame]) ->
     pairs = {
         "celery.state": state, "celery.runtime_s": runtime, "beat.entry": due["entry"],
         "celery.retry_in_s": pl.select(pl.coalesce(wait["1"], wait["2"])).to_series(),
-        "celery.exit": message.str.extract(r"exited with '([^']+)'"),
+        "celery.exit": _groups_where(message, rare, r"exited with '(?P<exit>[^']+)'")["exit"],
     }  # fmt: skip
     for key, values in pairs.items():
         if values.null_count() < values.len():
@@ -71,3 +72,28 @@ def add(records: pl.DataFrame, layouts: list[int], extra: list[pl.DataFrame]) ->
         exception_type=pl.coalesce("exception_type", "type_found"),
         exception_message=pl.coalesce("exception_message", "args_found"),
     ).drop("task_id_found", "task_name_found", "runtime_ms", "type_found", "args_found")
+
+
+def _state(message: pl.Series) -> pl.Series:
+    """The first of _STATES that a message tells; asked in turn of those that tell any and have none yet."""
+    found: list[pl.DataFrame] = []
+    rest = pl.DataFrame({"row": pl.int_range(message.len(), dtype=pl.UInt32, eager=True), "text": message})
+    rest = rest.filter(message.str.contains(_ANY_STATE))
+    for name, regex in _STATES:
+        if rest.is_empty():
+            break
+        mask = rest["text"].str.contains(regex)
+        found.append(rest.filter(mask).select("row", state=pl.lit(name)))
+        rest = rest.filter(~mask)
+    states = pl.Series("state", [None], dtype=pl.String).new_from_index(0, message.len())
+    told = pl.concat(found) if found else None
+    return states if told is None else states.scatter(told["row"], told["state"])
+
+
+def _groups_where(message: pl.Series, mask: pl.Series, regex: str) -> pl.DataFrame:
+    """The groups of a regex where the mask is set, null elsewhere."""
+    groups = message.filter(mask).str.extract_groups(regex).struct.unnest()
+    rows, nothing = mask.arg_true(), pl.Series([None], dtype=pl.String)
+    return groups.select(
+        nothing.new_from_index(0, message.len()).scatter(rows, groups[name]).alias(name) for name in groups.columns
+    ) if len(rows) else pl.DataFrame({name: nothing.new_from_index(0, message.len()) for name in groups.columns})

@@ -29,7 +29,8 @@ def add(
     full = _full_message(mine, own, assembly)
     duration = full.str.extract(_DURATION)
     plan = full.str.extract(_PLAN)
-    statement = full.str.extract(_STATEMENT).zip_with(duration.is_not_null() & plan.is_null(), full.clear(full.len()))
+    timed = (duration.is_not_null() & plan.is_null()).arg_true()
+    statement = full.clear(full.len()).scatter(timed, full.gather(timed).str.extract(_STATEMENT))
     log_statement = full.str.extract(r"(?s)^(?:statement|execute [^:]{0,80}|语句|Anweisung): (.*)$")
     for key, values in (
         ("postgres.statement", pl.select(pl.coalesce(statement, log_statement, plan.str.extract(r"(?s)^Query Text: (.*?)\n"))).to_series()),
@@ -72,8 +73,8 @@ def _block_texts(own: pl.DataFrame, assembly: Assembly, blocks: pl.Series) -> pl
 def _continuations(
     mine: pl.DataFrame, own: pl.DataFrame, assembly: Assembly, table: pl.DataFrame, extra: list[pl.DataFrame]
 ) -> None:
-    place = pl.DataFrame({"block": assembly.block, "record": assembly.record}).unique(maintain_order=True)
-    merged = place.filter((pl.col("block") != pl.col("record")) & pl.col("record").is_in(mine["i"].implode()))
+    place = pl.DataFrame({"block": assembly.block, "record": assembly.record}).filter(pl.col("block") != pl.col("record"))
+    merged = place.unique(maintain_order=True).filter(pl.col("record").is_in(mine["i"].implode()))
     if merged.is_empty():
         return
     heads = table.select(pl.col("row").cast(pl.Int64).alias("block"), "level", "message")

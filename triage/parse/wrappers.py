@@ -29,6 +29,7 @@ MAX_ROWS_BETWEEN = 2000  # physical lines of other streams between two lines tha
 ROUNDS = 4
 
 _STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7,9}(?:Z|[+-]\d\d:\d\d)"
+_ENGINE_STAMPED = ascii_classes(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 _WORDS = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|SUCCESS|LOG|PANIC)"
 
 
@@ -43,6 +44,9 @@ class Wrapper:
 
 
 def _stamped(text: pl.Series) -> pl.DataFrame:
+    if text.str.contains(_ENGINE_STAMPED).all():
+        at, rest = text.str.head(30), text.str.slice(30).str.strip_prefix(" ")
+        return pl.DataFrame({"text": _without_inner_stamps(rest), "observed_timestamp": syslog.rfc3339(at)})
     groups = text.str.extract_groups(ascii_classes(rf"^(?P<at>{_STAMP}) ?"))
     at = groups.struct.field("at")
     rest = text.str.slice(0).to_frame("t").select(pl.col("t").str.strip_prefix(at).str.replace("^ ", "")).to_series()
@@ -117,7 +121,7 @@ def unwrap(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _once(frame: pl.DataFrame, todo: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
     """Take one layer off the lines marked in `todo`; says which lines changed."""
-    rest = frame.filter(todo)
+    rest = frame if todo.all() else frame.filter(todo)
     done = [frame.filter(~todo).with_columns(changed=pl.lit(False))]
     for wrapper in WRAPPERS:
         if rest.is_empty():
@@ -127,7 +131,7 @@ def _once(frame: pl.DataFrame, todo: pl.Series) -> tuple[pl.DataFrame, pl.Series
             mask = mask & ~rest["text"].str.contains(ascii_classes(wrapper.unless))
         if not mask.any():
             continue
-        own = rest.filter(mask)
+        own = rest if mask.all() else rest.filter(mask)
         found = wrapper.take_off(own["text"])
         own = own.with_columns(
             found[name].cast(KNOWN[name]).fill_null(own[name]).alias(name) for name in found.columns if name != "text"
@@ -135,7 +139,8 @@ def _once(frame: pl.DataFrame, todo: pl.Series) -> tuple[pl.DataFrame, pl.Series
         done.append(own.with_columns(changed=pl.lit(True)))
         rest = rest.filter(~mask)
     done.append(rest.with_columns(changed=pl.lit(False)))
-    whole = pl.concat(done).sort("first")
+    parts = [part for part in done if part.height]
+    whole = parts[0] if len(parts) == 1 else pl.concat(done).sort("first")
     return whole.drop("changed"), whole["changed"]
 
 
