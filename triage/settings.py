@@ -6,6 +6,7 @@
     tz       = "Asia/Shanghai"          # of clocks that print no zone
     prefix   = "%m [%p] %q%u@%d "       # log_line_prefix, where Postgres' is unusual
     lang     = "en"
+    stats    = "10s"                    # how often `collect --follow` samples memory, CPU …; "off": never
 
     [redact]
     enabled  = true
@@ -33,7 +34,7 @@ from triage.errors import UsageError
 
 FILE = "triage.toml"
 _KEYS: dict[str, type | tuple[type, ...]] = {
-    "lake": str, "patterns": list, "sql_dirs": list, "tz": str, "prefix": str, "lang": str, "redact": dict,
+    "lake": str, "patterns": list, "sql_dirs": list, "tz": str, "prefix": str, "lang": str, "stats": str, "redact": dict,
     "analysis": dict, "alerts": dict,
 }  # fmt: skip
 _REDACT: dict[str, type | tuple[type, ...]] = {"enabled": bool, "personal": list}
@@ -49,6 +50,7 @@ class Settings:
     tz: str | None = None
     prefix: str | None = None
     lang: str = "en"
+    stats: str = "10s"
     redact: bool = True
     personal: tuple[str, ...] | None = None  # None: all kinds that are known
     analysis: Mapping[str, float] = field(default_factory=dict)

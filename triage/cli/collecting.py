@@ -160,6 +160,9 @@ def collect(
     until: UntilOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
     delay: Annotated[str, typer.Option("--delay", metavar="D", help="With --follow: commit at least this often.")] = "5s",
+    stats: Annotated[
+        str | None, typer.Option("--stats", metavar="D|off", help="With --follow: sample memory, CPU … this often [10s].")
+    ] = None,
     tz: TzOption = None,
     prefix: PrefixOption = None,
     patterns: PatternsOption = None,
@@ -171,7 +174,8 @@ def collect(
 ) -> None:
     """Logs of running and stopped containers into the lake, each line once.
 
-    A further run adds only what is new. The engine is found as the docker command finds it: DOCKER_HOST, context,
+    A further run adds only what is new. With them come the engine's events (starts, ends, memory kills, health) and
+    samples of what the containers use. The engine is found as the docker command finds it: DOCKER_HOST, context,
     ssh, TLS, else Podman's socket; only reading requests are made.
 
         triage collect --project myapp
@@ -180,8 +184,11 @@ def collect(
     """
     from triage.cli import stop_on_sigterm
     from triage.collect import docker
+    from triage.state.follow import once
+    from triage.state.selection import Selection
 
-    run = start(lake, quiet, verbose, tz=tz, prefix=prefix, patterns=paths(patterns), **_redaction(redact))
+    run = start(lake, quiet, verbose, tz=tz, prefix=prefix, patterns=paths(patterns), stats=stats, **_redaction(redact))
+    every = _interval(run)
     first = when.moment(since) if since else None
     last = when.moment(until) if until else None
     if first and last and last <= first:
@@ -192,7 +199,7 @@ def collect(
     engine = docker.connect()
     names, labels = container or [], label or []
     if follow:
-        _follow(run, engine, names, project, labels, docker.nanoseconds(first), when.span(delay).total_seconds(), form)
+        _follow(run, engine, names, project, labels, docker.nanoseconds(first), when.span(delay).total_seconds(), every, form)
         return
     chosen = engine.find(names, project, labels)
     if not chosen:
@@ -208,6 +215,10 @@ def collect(
                 run.console.error(error)
 
     progress = store(run, read, None)
+    try:
+        once(engine, run.lake, Selection(names, project, labels))
+    except TriageError as error:  # the logs are stored all the same
+        run.console.warn(f"events and samples of the containers: {error.message}")
     tell(run, progress, form)
     if failed:
         raise typer.Exit(failed[0].exit_code)
@@ -215,11 +226,13 @@ def collect(
 
 def _follow(
     run: Run, engine: object, names: list[str], project: str | None, labels: list[str], since: int | None,
-    delay_s: float, form: str,
+    delay_s: float, stats_s: float | None, form: str,
 ) -> None:  # fmt: skip
     from triage import pipeline
     from triage.collect.docker import Engine
     from triage.collect.follow import follow
+    from triage.state.follow import StateFollower
+    from triage.state.selection import Selection
 
     assert isinstance(engine, Engine)
     if names or project:
@@ -230,6 +243,10 @@ def _follow(
     progress, began = pipeline.Progress(), time.monotonic()
     follower = follow(
         engine, lake.version_of, names=names, project=project, labels=labels, since=since, delay_s=delay_s
+    )
+
+    state = StateFollower(
+        engine, run.lake, Selection(names, project, labels), interval_s=stats_s, said=run.console.warn
     )
 
     def line() -> str:
@@ -250,7 +267,17 @@ def _follow(
             pipeline.run(follower, lake, how, progress=progress, said=run.console.say, delay_s=delay_s)
     finally:
         follower.close()
+        state.close()
     tell(run, progress, form)
+
+
+def _interval(run: Run) -> float | None:
+    """Seconds between samples; None: none are taken."""
+    given = run.settings.stats
+    seconds = 0.0 if given == "off" else when.span(given).total_seconds()
+    if given != "off" and seconds < 1:
+        raise UsageError(f"too often for samples: {given}", hint="at least 1s, or off")
+    return seconds or None
 
 
 def _redaction(redact: bool) -> dict[str, object]:

@@ -7,6 +7,7 @@ logs, rows and the cursor behind them are one commit: a kill at any instant neit
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -84,13 +85,14 @@ class StateTable:
             self._table.update_incremental()
         self._cursors.update(cursors)
 
-    def frame(self) -> pl.DataFrame:
-        """All rows, oldest first, in the columns of the table's schema."""
+    def frame(self, since: date | None = None) -> pl.DataFrame:
+        """All rows, or those from a day on, oldest first, in the columns of the table's schema."""
         if self.table is None:
             return pl.DataFrame(schema=self.schema)
         self.refresh()
         with _translated(self._lake.path):
-            stored = pl.DataFrame(self.table.to_pyarrow_table())
+            days = None if since is None else [("date", ">=", since)]
+            stored = pl.DataFrame(self.table.to_pyarrow_table(filters=days))
         return stored.select(
             (pl.col(name) if name in stored.columns else pl.lit(None, kind).alias(name)).cast(kind)
             for name, kind in self.schema.items()
