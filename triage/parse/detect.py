@@ -15,8 +15,8 @@ import polars as pl
 from triage.parse.layout import Layout, ascii_classes
 
 SAMPLE = 256
-# No layout starts with white space but Celery's banner; most lines of tracebacks go here at the cost of one byte.
-MAY_OPEN = r"^(?:[^\s]| -{6,} )"
+# No layout starts with white space but Celery's banner and Heroku's Postgres; most lines of tracebacks go here at the cost of one byte.
+MAY_OPEN = r"^(?:[^\s]| -{6,} | sql_error_code = )"
 
 
 @cache

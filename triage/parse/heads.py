@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from triage.parse import clock, logfmt, severity
+from triage.parse import clock, logfmt, postgres_prefix, severity
 from triage.parse.layout import Layout
 
 # What every reader of heads returns, one row per head line.
@@ -88,6 +88,8 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
     if "head" in names:
         message = pl.select(message.str.strip_prefix(groups["head"])).to_series()
     columns["message"] = message
+    if "postgres" in layout.tags:
+        columns["message"], columns["sqlstate"] = postgres_prefix.verbose(message)
     for name in ("level", "logger", "pid", "thread", "zone", "status", "sqlstate", "host", "service"):
         if name in names:
             columns[name] = groups[name]
@@ -119,33 +121,5 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
             heads.attribute(own["row"], ATTRIBUTES[name], groups[name])
     frame = pl.DataFrame([columns[name].alias(name) for name in columns])
     if "prefix" in layout.tags:
-        frame = _postgres_prefix(frame, groups["prefix"], heads)
+        frame = postgres_prefix.read(frame, groups["prefix"], heads)
     heads.frames.append(conform(frame))
-
-
-def _postgres_prefix(frame: pl.DataFrame, prefix: pl.Series, heads: Heads) -> pl.DataFrame:
-    """Find process, user, database, client and SQLSTATE in a log_line_prefix that we do not know."""
-    frame = frame.with_columns(
-        pid=pl.coalesce(
-            prefix.str.extract(r"\[(\d+)\]"), prefix.str.extract(r"(?:pid|p|process)[=:](\d+)"),
-            prefix.str.extract(r"\[(\d{2,8})-\d+\]"),
-            prefix.str.extract(r"(?:^|[\s:\-])(\d{2,8})(?:[\s:\-]|$)"),
-        ),
-        sqlstate=pl.coalesce(
-            prefix.str.extract(r"(?:state|sqlstate|err|e|error_code|code|sql_error|sql_error_code) ?= ?([0-9A-Z]{5})\b"),
-            prefix.str.extract(r"(?:^|[\s,:\[|])([0-9][0-9A-Z][0-9A-Z]{3}|[FPHX][0-9XV][0-9]{3})(?:$|[\s,:\]|])"),
-        ),
-    )  # fmt: skip
-    at = prefix.str.extract_groups(r"(?P<user>[\w.\-]+|\[unknown\])@(?P<db>[\w.\-]+|\[unknown\])").struct.unnest()
-    find = {
-        "postgres.user": (r"\b(?:user|u|usr)=([^\s,\]|]*)", at["user"]),
-        "postgres.database": (r"\b(?:db|d|database)=([^\s,\]|]*)", at["db"]),
-        "postgres.application_name": (r"\b(?:app|a|application)=([^,\]|]*?)(?:$|[,\]|]| \w+=|\s*$)", None),
-        "client.address": (r"\b(?:client|host|h|remote|r)=([^\s,\]|]*)", prefix.str.extract(r":([\w.:\-]+\(\d+\)|\[local\]):")),
-    }
-    for key, (regex, other) in find.items():
-        value = prefix.str.extract(regex)
-        if other is not None:
-            value = value.zip_with(value.is_not_null(), other)
-        heads.attribute(frame["row"], key, value)
-    return frame

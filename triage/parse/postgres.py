@@ -14,66 +14,92 @@ from triage.parse.layout import ISO, Layout
 # Words that open a record, by their English meaning.
 SEVERITIES: dict[str, tuple[str, ...]] = {
     "PANIC": ("PANIC", "PANIK", "PÁNICO", "比致命错误还过分的错误", "ПАНИКА", "PANICO"),
-    "FATAL": ("FATAL", "致命错误", "ВАЖНО", "FATALE", "치명적오류"),
-    "ERROR": ("ERROR", "FEHLER", "错误", "ERREUR", "ОШИБКА", "ERRORE", "ERRO", "BŁĄD", "오류", "エラー"),
-    "WARNING": ("WARNING", "WARNUNG", "警告", "ATTENTION", "ADVERTENCIA", "ПРЕДУПРЕЖДЕНИЕ", "ATTENZIONE", "AVISO",
+    "FATAL": ("FATAL", "FATALT", "ФАТАЛЬНО", "致命错误", "ВАЖНО", "FATALE", "치명적오류"),
+    "ERROR": ("ERROR", "FEL", "ПОМИЛКА", "FEHLER", "错误", "ERREUR", "ОШИБКА", "ERRORE", "ERRO", "BŁĄD", "오류", "エラー"),
+    "WARNING": ("WARNING", "VARNING", "ПОПЕРЕДЖЕННЯ", "WARNUNG", "警告", "ATTENTION", "ADVERTENCIA", "ПРЕДУПРЕЖДЕНИЕ", "ATTENZIONE", "AVISO",
                 "OSTRZEŻENIE", "경고"),
-    "NOTICE": ("NOTICE", "HINWEIS", "注意", "ЗАМЕЧАНИЕ", "NOTIFICA", "NOTA", "UWAGA", "알림"),
+    "NOTICE": ("NOTICE", "NOTIS", "ПОВІДОМЛЕННЯ", "HINWEIS", "注意", "ЗАМЕЧАНИЕ", "NOTIFICA", "NOTA", "UWAGA", "알림"),
     "INFO": ("INFO", "信息", "ИНФОРМАЦИЯ", "INFORMACJA", "정보"),
-    "LOG": ("LOG", "日志", "СООБЩЕНИЕ", "DZIENNIK", "로그"),
+    "LOG": ("LOG", "LOGG", "ЗАПИСУВАННЯ", "日志", "СООБЩЕНИЕ", "DZIENNIK", "로그"),
     "DEBUG": ("DEBUG", "DEBUG1", "DEBUG2", "DEBUG3", "DEBUG4", "DEBUG5", "调试", "ОТЛАДКА"),
 }  # fmt: skip
 # Words that go on with the record of the same process, by the attribute they fill.
 CONTINUATIONS: dict[str, tuple[str, ...]] = {
-    "detail": ("DETAIL", "详细信息", "DÉTAIL", "DETALLE", "ПОДРОБНОСТИ", "DETTAGLI", "DETALHE", "SZCZEGÓŁY", "詳細", "상세정보"),
-    "hint": ("HINT", "TIPP", "提示", "ASTUCE", "SUGERENCIA", "HINT", "ПОДСКАЗКА", "SUGGERIMENTO", "DICA", "ヒント", "힌트"),
-    "context": ("CONTEXT", "ZUSAMMENHANG", "上下文", "背景", "CONTEXTE", "CONTEXTO", "КОНТЕКСТ", "CONTESTO", "コンテキスト"),
-    "statement": ("STATEMENT", "ANWEISUNG", "语句", "INSTRUCTION", "SENTENCIA", "ОПЕРАТОР", "ISTRUZIONE", "COMANDO", "ステートメント", "문장"),
-    "query": ("QUERY", "ANFRAGE", "查询", "REQUÊTE", "CONSULTA", "ЗАПРОС", "問い合わせ"),
-    "location": ("LOCATION", "ORT", "位置", "EMPLACEMENT", "UBICACIÓN", "ПОЛОЖЕНИЕ", "POSIZIONE", "LOCALIZAÇÃO", "場所"),
-    "backtrace": ("BACKTRACE", "BACKTRACE"),
+    "detail": ("DETAIL", "DETALJ", "ВІДОМОСТІ", "详细信息", "DÉTAIL", "DETALLE", "ПОДРОБНОСТИ", "DETTAGLI", "DETALHE", "SZCZEGÓŁY", "詳細", "상세정보"),
+    "hint": ("HINT", "TIPS", "УКАЗІВКА", "TIPP", "提示", "ASTUCE", "SUGERENCIA", "HINT", "ПОДСКАЗКА", "SUGGERIMENTO", "DICA", "ヒント", "힌트"),
+    "context": ("CONTEXT", "KONTEXT", "文脈", "내용", "КОНТЕКСТ", "ZUSAMMENHANG", "上下文", "背景", "CONTEXTE", "CONTEXTO", "КОНТЕКСТ", "CONTESTO", "コンテキスト"),
+    "statement": ("STATEMENT", "SATS", "文", "명령 구문", "ІНСТРУКЦІЯ", "ANWEISUNG", "语句", "INSTRUCTION", "SENTENCIA", "ОПЕРАТОР", "ISTRUZIONE", "COMANDO", "ステートメント", "문장"),
+    "query": ("QUERY", "FRÅGA", "쿼리", "ЗАПИТ", "ANFRAGE", "查询", "REQUÊTE", "CONSULTA", "ЗАПРОС", "問い合わせ"),
+    "location": ("LOCATION", "PLATS", "위치", "РОЗТАШУВАННЯ", "ORT", "位置", "EMPLACEMENT", "UBICACIÓN", "ПОЛОЖЕНИЕ", "POSIZIONE", "LOCALIZAÇÃO", "場所"),
+    "backtrace": ("BACKTRACE", "PILE D'APPEL", "バックトレース"),
 }  # fmt: skip
 ENGLISH = {word: english for english, words in SEVERITIES.items() for word in words if word != english}
 CONTINUES = {word: name for name, words in CONTINUATIONS.items() for word in words}
 
-_WORDS = "|".join(
-    sorted({*(w for ws in SEVERITIES.values() for w in ws), *CONTINUES}, key=lambda word: (-len(word), word))
+# Words that other programs print too.
+_SHARED = {"PANIC", "FATAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG", "CONTEXT", "QUERY", "注意", "警告", "错误"}
+
+
+def _either(words: set[str]) -> str:
+    return "|".join(sorted(words, key=lambda word: (-len(word), word)))
+
+
+_ALL = {*(word for words in SEVERITIES.values() for word in words), *CONTINUES}
+_WORDS = _either(_ALL)
+WORD = rf"(?P<level>{_WORDS}) ?:(?:  ?|$)"  # the French translation has a space before some colons
+_OWN_WORD = rf"(?P<level>{_either(_ALL - _SHARED)}) ?:(?:  ?|$)"
+_SHARED_WORD = rf"(?P<level>{_either(_SHARED)}):(?:  |$)"  # the server always prints two spaces
+# What %t and %m print: a space between date and time, a point, and always a zone.
+_TIME = r"(?P<ts>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(?P<frac>\d{1,6}))?"
+_ZONE = r" (?P<zone>[A-Z]{2,5}|[+-]\d\d(?::?\d\d)?|<?[+-]\d\d>?)"
+_STAMP = r"(?:\d{1,8}-)?[\[(<]? ?(?:" + _TIME + _ZONE + r"|(?P<epoch>\d{10}(?:\.\d{1,6})?))"
+_ANY = r'[^"{\n]'
+_END = r"[\s\]:>,)\-|]"
+# An application that quotes the server: it has printed a level of its own before.
+_QUOTING = (
+    r'^[^"{\n]{8,250}?\b(?i:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b(?:[^:\w]|:[^ ]|: [^ ])'
+    r'[^"{\n]{0,250}?[\s\]:>,)\-|](?:' + _WORDS + r"):(?:  ?|$)"
 )
-WORD = r"(?P<level>" + _WORDS + r"):(?:  ?|$)"
-_ZONE = r"(?: (?P<zone>[A-Z]{2,5}|[+-]\d\d(?::?\d\d)?|<?[+-]\d\d>?))?"
+
+
+def _prefixed(name: str, between: str, word: str) -> Layout:
+    """A time, a prefix that we do not know, and a severity word."""
+    regex = rf"(?P<head>{between}{word})"
+    return Layout(f"postgres.{name}", "postgres", regex, tier=1, unless=_QUOTING, tags=frozenset({"postgres", "prefix"}))
+
+
+def _undated(name: str, prefix: str, word: str) -> Layout:
+    """As syslog carries it: `[812] LOG:  …`, `user@db LOG:  …`, `[3-1] user=u,db=d ERROR:  …`."""
+    regex = rf"(?P<head>(?P<prefix>(?:{prefix})+:? ?){word})"
+    return Layout(f"postgres.{name}", "postgres", regex, clock="none", tier=1, tags=frozenset({"postgres", "prefix"}))
+
+
+_PROCESS = r" ?\[\d+(?:-\d+)?\][: ]*|[\w.\-]+@[\w.\-]+ "
+_PAIRS = (
+    r"\[\w+=(?:[^\[\]]|\[[^\[\]]*\])*\]:? " r'|\w+=(?:"[^"]*"|\[[^\]]*\]|[^\s"])* ?'
+    r'| ?(?:[a-z0-9]{10} )?\[[A-Z_]{4,}\] +| ?sql_error_code = \w{5} |time_ms = "[^"]*" '
+)
 
 LAYOUTS = (
     Layout(
         "postgres.default",
         "postgres",
-        r"(?P<head>" + ISO + _ZONE + r" \[(?P<pid>\d+)\] "
+        r"(?P<head>" + _TIME + _ZONE + r" \[(?P<pid>\d+)\] "
         r"(?:(?P<user>[\w.\-]+|\[unknown\])@(?P<db>[\w.\-]+|\[unknown\]) )?" + WORD + ")",
         tags=frozenset({"postgres"}),
     ),
     Layout(
         "postgres.csvlog",
         "postgres",
-        ISO + _ZONE + r',(?:"(?:[^"]|"")*")?,(?:"(?:[^"]|"")*")?,(?P<pid>\d+),(?:"[^"]*")?,[0-9a-f]+\.[0-9a-f]+,\d+,',
+        ISO + f"(?:{_ZONE})?" + r',(?:"(?:[^"]|"")*")?,(?:"(?:[^"]|"")*")?,(?P<pid>\d+),(?:"[^"]*")?,[0-9a-f]+\.[0-9a-f]+,\d+,',
         tags=frozenset({"csvlog"}),
     ),
-    Layout(
-        "postgres.any_prefix",
-        "postgres",
-        r"(?P<head>(?:[\[(<]? ?(?:" + ISO + r"|(?P<epoch>\d{10}(?:\.\d{1,6})?))" + _ZONE + r"(?P<prefix>[^\"{\n]{0,250}?[\s\]:>,)\-|]))" + WORD + ")",
-        tier=1,
-        # An application that quotes the server: it has printed a level of its own before.
-        unless=r'^[^"{\n]{8,250}?\b(?i:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b(?:[^:\w]|:[^ ]|: [^ ])'
-        r'[^"{\n]{0,250}?[\s\]:>,)\-|](?:' + _WORDS + r"):(?:  ?|$)",
-        tags=frozenset({"postgres", "prefix"}),
-    ),
-    Layout(  # without a time: `[812] LOG:  …`, `user@db LOG:  …`, `[3-1] user=u,db=d ERROR:  …` as syslog carries it
-        "postgres.undated",
-        "postgres",
-        r"(?P<head>(?P<prefix>(?:\[\d+(?:-\d+)?\][: ]*|[\w.\-]+@[\w.\-]+ |\w+=[^\s]* ?|\[[A-Z_]{4,}\] +|sql_error_code = \w{5} )+:? ?)" + WORD + ")",
-        clock="none",
-        tier=1,
-        tags=frozenset({"postgres", "prefix"}),
-    ),
+    _prefixed("any_prefix", rf"{_STAMP}(?P<prefix>{_ANY}{{0,250}}?{_END})", _SHARED_WORD),
+    _prefixed("named_prefix", rf"{_STAMP}(?P<prefix>{_ANY}{{0,200}}?[=@]{_ANY}{{0,100}}?{_END})", WORD),
+    _prefixed("own_word", rf"[\[(<]? ?(?:{_TIME}|(?P<epoch>\d{{10}}(?:\.\d{{1,6}})?))(?:{_ZONE})?(?P<prefix>{_ANY}{{0,250}}?{_END})", _OWN_WORD),
+    _undated("undated", _PROCESS, _SHARED_WORD),
+    _undated("undated_own_word", f"{_PROCESS}|{_PAIRS}", _OWN_WORD),
+    _undated("undated_pairs", f"(?:{_PROCESS})*(?:{_PAIRS})", WORD),
     Layout(
         "postgres.bare",
         "postgres",

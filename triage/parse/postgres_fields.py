@@ -8,10 +8,10 @@ from triage.parse.assemble import Assembly
 from triage.parse.postgres import CONTINUES, ENGLISH
 
 # "duration:" in the server's translations.
-_DURATION = r"^(?:duration|Dauer|持续时间|执行时间|durée|duración|duração|durata|продолжительность|期間|실행시간)\s?[:：] ?([0-9.]+) ?(?:ms|毫秒|мс|мсек)"
+_DURATION = r"^(?:duration|Dauer|持续时间|执行时间|durée|duración|duração|durata|продолжительность|期間|실행시간|varaktighet|тривалість)\s?[:：]? ?([0-9.]+) ?(?:ms|毫秒|мс|мсек|ミリ秒)"
 _STATEMENT = r"(?s)^.{3,20}?[0-9.]+ \S+\s+(?:statement|execute [^:]*|parse [^:]*|bind [^:]*|语句|Anweisung|[^:\s]+(?: [^:]*)?)[:：] ?(.*)$"
 _PLAN = r"(?s)^duration: [0-9.]+ ms  plan:\s*(.*)$"
-_CHARACTER = r" (?:at character|bei Zeichen|第|字符|于字符) ?([0-9]+)(?: ?个字符处)?$"
+_CHARACTER = r" (?:at character|bei Zeichen|第|字符|于字符|en carácter|au caractère|al carattere|vid tecken) ?([0-9]+)(?: ?个字符处)?$"
 
 
 def add(
@@ -53,7 +53,8 @@ def _english(records: pl.DataFrame, layouts: list[int]) -> pl.DataFrame:
 
 def _full_message(mine: pl.DataFrame, own: pl.DataFrame, assembly: Assembly) -> pl.Series:
     """The message with its own continuation lines, without those of DETAIL and the like."""
-    many = mine.filter(pl.col("line_count") > 1)
+    # csvlog's fields hold their newlines themselves.
+    many = mine.filter((pl.col("line_count") > 1) & ~pl.col("message").str.contains("\n", literal=True).fill_null(False))
     if many.is_empty():
         return mine["message"]
     parts = _block_texts(own, assembly, many["i"])

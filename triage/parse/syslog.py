@@ -17,6 +17,7 @@ _PROGRAM = r"(?P<program>[A-Za-z_/(][\w./\-@)]*)(?:\[(?P<pid>\d+)\])?:"
 _KNOWN_PROGRAM = r"(?P<program>[A-Za-z_/(][\w./\-@)]*)(?:\[(?P<pid>\d+)\]):|(?P<bare>kernel|systemd|dockerd|containerd|sudo|sshd):"
 _OLD = r"(?P<old>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d{1,6})?"
 _ISO = r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d))"
+_CHUNK = r"(?:\[[A-Z_]+\] )?\[[0-9]+-([0-9]+)\] ?"
 _TEXT = r"(?: (?P<text>(?s:.*)))?$"
 
 
@@ -108,11 +109,18 @@ def _read(text: pl.Series, regex: str) -> pl.DataFrame:
 
 def _postgres_chunks(frame: pl.DataFrame) -> pl.DataFrame:
     """`[5-2] `: the second chunk of the fifth message; only the first may open a record."""
-    chunk = frame["text"].str.extract(r"^\[[0-9]+-([0-9]+)\] ?")
+    # Heroku names the program `app` and the process `postgres.1`, and may put the database's name before the chunk.
+    heroku = (frame["program"] == "app") & frame["carrier_pid"].str.contains(r"^postgres\b").fill_null(False)
+    if heroku.any():
+        frame = frame.with_columns(
+            *(pl.when(heroku).then(pl.lit("postgres")).otherwise(name).alias(name) for name in ("program", "service_name")),
+        )
+    chunk = frame["text"].str.extract(rf"^{_CHUNK}")
     if chunk.null_count() == chunk.len():
         return frame
     own = chunk.is_not_null() & frame["program"].str.contains("(?i)postgres")
     return frame.with_columns(
-        text=pl.when(own).then(pl.col("text").str.replace(r"^\[[0-9]+-[0-9]+\] ?", "")).otherwise("text"),
+        text=pl.when(own & (chunk != "1")).then(pl.col("text").str.replace(_CHUNK, ""))
+        .when(own).then(pl.col("text").str.replace(_CHUNK, "").str.strip_chars_start(" ")).otherwise("text"),
         chunk=own & (chunk != "1"),
     )
