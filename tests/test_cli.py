@@ -121,6 +121,25 @@ def test_formats_are_clean_on_stdout(demo: Path) -> None:
     assert all(row["service_name"] in table.stdout for row in rows)
 
 
+EVERY_TYPE = """SELECT *, max(timestamp) OVER () - timestamp AS late, {'k': [1]} AS deep, 'x'::BLOB AS bytes, uuid() AS id,
+  12345678901234567890::HUGEINT AS huge, sum(line_count) OVER () AS lines, 1.5 AS half, 'NaN'::DOUBLE AS nan, '101'::BIT AS bits,
+  union_value(k := 1) AS either, TIME '10:00' AS clock, 1 AS twice, 2 AS twice FROM logs ORDER BY record_id LIMIT 3"""
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "jsonl", "parquet"])
+def test_every_type_has_a_form(demo: Path, form: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "triage", "sql", EVERY_TYPE, "--format", form, *LAKE],
+        cwd=demo, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if form == "json":
+        row = json.loads(done.stdout)[0]
+        assert (row["huge"], row["half"], row["nan"], row["deep"]) == (12345678901234567890, 1.5, None, {"k": [1]})
+        assert (row["bits"], row["either"], row["bytes"], row["twice"], row["twice_2"]) == ("101", "1", "x", 1, 2)
+        assert isinstance(row["lines"], int) and isinstance(row["attributes"], dict) and ":" in row["late"]
+
+
 def test_spreadsheets_run_nothing(demo: Path) -> None:
     done = triage("sql", "SELECT '=HYPERLINK(1)' AS a, '-2+3' AS b, 'x\x1b[31m' AS c", "--format", "csv", *LAKE, cwd=demo)
     assert "'=HYPERLINK(1),'-2+3" in done.stdout

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,6 +222,8 @@ def _json_value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, Decimal):  # what sums of integers and literals such as 1.5 are in DuckDB
+        return int(value) if value == int(value) else float(value)
     return str(value)
 
 
@@ -245,7 +248,7 @@ def _csv(frame: pl.DataFrame) -> str:
             column = pl.col(name)
             risky = pl.any_horizontal(column.str.starts_with(mark) for mark in _FORMULA)
             return pl.when(risky).then(pl.lit("'") + column).otherwise(column).alias(name)
-        if isinstance(kind, pl.List | pl.Struct):
+        if kind.is_nested() or kind in (pl.Binary, pl.Object):  # CSV has no form for them
             return pl.Series(name, [None if v is None else as_json(v) for v in frame[name].to_list()]).to_frame()[name]  # type: ignore[return-value]
         return pl.col(name)
 

@@ -33,7 +33,10 @@ PERSONAL_KINDS = frozenset(rule.kind for rule in PERSONAL)
 MARK = re.compile(r"\[redacted:[a-z_]+:[0-9a-f]{6}\]")
 
 _BLOCK_EDGE = r"-----(?:BEGIN|END) [A-Z ]*PRIVATE KEY"
-_BLOCK_LINE = re.compile(r"(?P<s>[A-Za-z0-9+/=]{4,128})\s*$|^\s*(?:Proc-Type|DEK-Info): .*$|^\W*$")
+# A line of a key at the end of a line of log, or as a value in it; a line of its head; a blank one.
+_BLOCK_TEXT = r"[A-Za-z0-9+/=]{4,128}(?=(?:\s|\x1b\[[0-9;]*m)*$)|(?<![\w+/=])(?!\d+\b)(?:[A-Za-z0-9+/]{16,128}={0,2}|[A-Za-z0-9+/]{2,}==?)(?![\w+/=])"
+_BLOCK_LINE = re.compile(rf"(?P<s>{_BLOCK_TEXT})|^\s*(?:Proc-Type|DEK-Info): .*$|^\W*$")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST_BLOCK = 200  # lines
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 _KNOWN_ID = re.compile(
@@ -109,7 +112,7 @@ def _looks_secret(token: str) -> bool:
 def _suspects(texts: pl.Series, personal: Collection[str]) -> pl.Series:
     """The rows that a rule may change: literals first, then a coarse regex on what they leave."""
     literal = texts.str.contains_any(list(GATES), ascii_case_insensitive=True).fill_null(False).arg_true()
-    coarse = literal.gather(texts.gather(literal).str.contains(COARSE).arg_true())
+    coarse = literal.gather(texts.gather(literal).str.replace_all(_COLOUR.pattern, " ").str.contains(COARSE).arg_true())
     if not {"phone", "card", "id_number"} & set(personal):
         return coarse
     digits = texts.str.contains(COARSE_DIGITS).fill_null(False).arg_true()
@@ -150,6 +153,17 @@ class _Marker:
         return f"[redacted:{kind}:{digest}]"
 
     def clean(self, text: str) -> str:
+        """The text without secrets. Colours are taken for white space meanwhile: their letters are no part of a word."""
+        colours = _COLOUR.findall(text)
+        blank = next((c for c in "\x1c\x1d\x1e\x1f" if c not in text), None) if colours else None
+        if blank is None:
+            return self._cleaned(text)
+        parts = self._cleaned(_COLOUR.sub(blank, text)).split(blank)
+        if len(parts) != len(colours) + 1:  # one was within a secret
+            return "".join(parts)
+        return "".join(part + colour for part, colour in zip(parts, [*colours, ""], strict=True))
+
+    def _cleaned(self, text: str) -> str:
         text = COOKIES.sub(self._cookies, text)
         for rule in self._rules:
             text = self._apply(rule, text)
@@ -159,10 +173,7 @@ class _Marker:
         return text
 
     def block_line(self, text: str) -> str:
-        found = _BLOCK_LINE.search(text)
-        if not found or not found["s"]:
-            return text
-        return text[: found.start("s")] + self.mark("private_key", found["s"]) + text[found.end("s") :]
+        return _BLOCK_LINE.sub(lambda m: self.mark("private_key", m["s"]) if m["s"] else m[0], text)
 
     def _apply(self, rule: Rule, text: str) -> str:
         def replace(match: re.Match[str]) -> str:

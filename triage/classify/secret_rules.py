@@ -112,18 +112,9 @@ _BY_NAME = (
 )
 
 
-# The last letter of a colour code is no part of what it colours.
-_COLOURED = r"(?<=m)(?:(?<=\x1b\[m)|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=;\dm)|(?<=;\d\dm)|(?<=;\d\d\dm))"
-_BORDER = re.compile(r"\(\?<!\[[^]]*\]\)|\(\?a:\\b\)")
-
-
 def _rule(kind: str, regex: str, accept: Callable[[re.Match[str]], bool] = lambda match: True) -> Rule:
     # A word of Chinese in front of a secret is no part of it, though \b takes its characters for letters.
-    regex = regex.replace(r"\b", r"(?a:\b)")
-    border = _BORDER.match(regex)
-    if border:
-        regex = f"(?:{border[0]}|{_COLOURED}){regex[border.end() :]}"
-    return Rule(kind, re.compile(regex), accept)
+    return Rule(kind, re.compile(regex.replace(r"\b", r"(?a:\b)")), accept)
 
 
 BY_NAME = re.compile(_BY_NAME)
@@ -175,16 +166,16 @@ GATES = (
     "r8_", "r8-", "gsk_", "gsk-", "nvapi", "pplx-", "pplx_", "xai-", "xai_", "sk_", "rk_", "pk_", "whsec_", "sg.", "pypi-",
     "ltai", "akid", ":aa", "%3aaa", "密码", "口令", "密钥", "令牌", "u5bc6", "u53e3", "u4ee4",
 )  # fmt: skip
-# … and a coarser form of the rules that Rust's engine runs on what the literals leave.
+# … and a coarser form of the rules that Rust's engine runs, without colours, on what the literals leave.
 COARSE = (
     r"(?i)(?:pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|key(?:[_-]?id)?|credentials?|requirepass|masterauth|otp|authorization|cookie|code"
     r"|密码|口令|密钥|令牌|\\+u5bc6\\+u7801|\\+u53e3\\+u4ee4|\\+u5bc6\\+u94a5|\\+u4ee4\\+u724c)\\*[\"']?\s*(?:[:=：]|=>|,\s*b?\\*[\"'])"
     r"|(?:password|passwd|pass|identified\s+by|requirepass|masterauth)\s+\\?['\"]|(?:requirepass|masterauth)\s"
     r"|-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)\s|api[ _]key|bearer\s+[0-9a-z_.~+/=-]{8}"
-    r"|://[^\s/]*:[^\s/]+@|[\w.+-]@[0-9a-z-]+\.[0-9a-z-]|private key|eyj[0-9a-z_-]{8}|(?:(?-u:\b)|\x1b\[[0-9;]*m)sk-[0-9a-z_*-]{8}"
-    r"|(?:(?-u:\b)|\x1b\[[0-9;]*m)(?:akia|asia|agpa|aida|aroa)[0-9a-z]{8}|(?:(?-u:\b)|\x1b\[[0-9;]*m)gh[pousr]_[0-9a-z]{8}|github_pat_|glpat-|(?:(?-u:\b)|\x1b\[[0-9;]*m)xox[a-z]-|xapp-[0-9]"
-    r"|hooks\.slack|aiza[0-9a-z_-]{8}|ya29\.|(?:(?-u:\b)|\x1b\[[0-9;]*m)(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][0-9a-z_-]{8}"
-    r"|(?:(?-u:\b)|\x1b\[[0-9;]*m)(?:sk|rk|pk|whsec)_[0-9a-z_]{8}|sg\.[0-9a-z_-]{8}|pypi-age|(?:(?-u:\b)|\x1b\[[0-9;]*m)ltai[0-9a-z]{8}|(?:(?-u:\b)|\x1b\[[0-9;]*m)akid[0-9a-z]{8}|[0-9]{8}(?::|%3a)aa"
+    r"|://[^\s/]*:[^\s/]+@|[\w.+-]@[0-9a-z-]+\.[0-9a-z-]|private key|eyj[0-9a-z_-]{8}|(?-u:\b)sk-[0-9a-z_*-]{8}"
+    r"|(?-u:\b)(?:akia|asia|agpa|aida|aroa)[0-9a-z]{8}|(?-u:\b)gh[pousr]_[0-9a-z]{8}|github_pat_|glpat-|(?-u:\b)xox[a-z]-|xapp-[0-9]"
+    r"|hooks\.slack|aiza[0-9a-z_-]{8}|ya29\.|(?-u:\b)(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][0-9a-z_-]{8}"
+    r"|(?-u:\b)(?:sk|rk|pk|whsec)_[0-9a-z_]{8}|sg\.[0-9a-z_-]{8}|pypi-age|(?-u:\b)ltai[0-9a-z]{8}|(?-u:\b)akid[0-9a-z]{8}|[0-9]{8}(?::|%3a)aa"
 )
 # The borders matter most: run times, sizes and ids are full of digits.
 COARSE_DIGITS = (

@@ -24,6 +24,7 @@ from triage.query import named as named_queries
 from triage.query.named import NamedQuery
 
 MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
+_FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
 _VIEWS = Path(__file__).parent / "sql" / "views"
 _TYPES: dict[Any, str] = {
     pl.String: "VARCHAR",
@@ -153,7 +154,7 @@ class Session:
         try:
             relation = self._connection.sql(text, params=dict(params) if params else None)
             # EXPLAIN, and with unsafe=True whatever gives no rows, has no relation.
-            table = relation.to_arrow_table() if relation is not None else pl.DataFrame().to_arrow()
+            table = _frameable(relation).to_arrow_table() if relation is not None else pl.DataFrame().to_arrow()
         except KeyboardInterrupt:
             self._connection.interrupt()
             raise
@@ -183,6 +184,26 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+
+def _frameable(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The relation with columns that a frame has no type for (an interval, bits, …) as text, and no name twice."""
+    kinds, names = [str(kind) for kind in relation.types], _unique(relation.columns)
+    if names == relation.columns and not any(map(_FOREIGN.search, kinds)):
+        return relation
+    as_text = [f"CAST(#{n} AS VARCHAR)" if _FOREIGN.search(kind) else f"#{n}" for n, kind in enumerate(kinds, 1)]
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    return relation.project(", ".join(f"{value} AS {name}" for value, name in zip(as_text, quoted, strict=True)))
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    taken: list[str] = []
+    for name in names:
+        number = 1
+        while (told := name if number == 1 else f"{name}_{number}") in taken:
+            number += 1
+        taken.append(told)
+    return taken
 
 
 def _path(uri: str) -> str:
