@@ -57,7 +57,7 @@ def info(
     if form != "table":
         raise UsageError(f"unknown format: {form}", hint="table or json")
     records, size = sum(day.records for day in days), sum(day.bytes for day in days)
-    run.console.say(f"{run.settings.lake}: {records:,} records in {size / 1e6:.1f} MB, {len(days)} days")
+    run.console.say(f"{run.settings.lake}: {records:,} records in {size / 1e6:.1f} MB, {len(days)} day{'s' * (len(days) != 1)}")
     cells = [[str(day.date), str(day.files), f"{day.bytes / 1e6:.2f}", f"{day.records:,}"] for day in days]
     run.console.rows(["day", "files", "MB", "records"], cells, [False, True, True, True])
     run.console.frame(origins.drop("longest_silence_s"))

@@ -174,11 +174,8 @@ def _incident_rows(run: Run, found: tuple[Incident, ...], form: str) -> None:
         lasted = f"{seconds // 60}m{seconds % 60:02d}s" + (" open" if one.open else "")
         first = f"{cause.problem}\nin {cause.service}" if cause else one.problems[0]
         then = [problem for problem in one.problems if not cause or problem != cause.problem]
-        numbers = [
-            (f"{hit.failed_requests} requests", hit.failed_requests), (f"{hit.failed_tasks} tasks", hit.failed_tasks),
-            (f"{hit.users} users", hit.users), (f"{hit.jobs} jobs", hit.jobs),
-        ]  # fmt: skip
-        shown = ", ".join(text for text, count in numbers if count)
+        numbers = {"request": hit.failed_requests, "task": hit.failed_tasks, "user": hit.users, "job": hit.jobs}
+        shown = ", ".join(f"{count:,} {noun}{'s' * (count != 1)}" for noun, count in numbers.items() if count)
         cells.append([f"{one.start:%m-%d %H:%M:%S}", lasted, first, cause.level if cause else "-", "\n".join(then), shown])
     if form == "table":
         run.console.rows(head, cells)
