@@ -13,6 +13,7 @@ from triage.analyse.counts import (
 from triage.analyse.deadlocks import deadlock_pairs, deadlocks
 from triage.analyse.impact import impact
 from triage.analyse.incidents import incidents
+from triage.analyse.memory import memory_trends
 from triage.analyse.model import (
     Alert,
     Cause,
@@ -26,6 +27,7 @@ from triage.analyse.model import (
     Impact,
     Incident,
     LockWait,
+    MemoryTrend,
     NewTemplate,
     ProblemCount,
     RequestLife,
@@ -62,6 +64,7 @@ __all__ = [
     "Impact",
     "Incident",
     "LockWait",
+    "MemoryTrend",
     "NewTemplate",
     "ProblemCount",
     "RequestLife",
@@ -87,6 +90,7 @@ __all__ = [
     "impact",
     "incidents",
     "lock_waits",
+    "memory_trends",
     "new_templates",
     "problem_counts",
     "request_lives",

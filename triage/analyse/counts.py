@@ -10,6 +10,7 @@ from triage.analyse.events import failures, problem_events
 from triage.analyse.model import (
     ErrorGroup,
     ProblemCount,
+    Settings,
     TaskLife,
     Totals,
     UnclassifiedGroup,
@@ -28,10 +29,10 @@ def totals(session: Session, window: Window) -> Totals:
 
 
 def problem_counts(
-    session: Session, window: Window, lives: Sequence[TaskLife] | None = None
+    session: Session, window: Window, lives: Sequence[TaskLife] | None = None, settings: Settings | None = None
 ) -> tuple[ProblemCount, ...]:
     """Every problem that a record is primarily classified as, and derived ones, the most frequent first."""
-    events = problem_events(session, window, lives).filter(pl.col("problem") == pl.col("primary_problem"))
+    events = problem_events(session, window, lives, settings).filter(pl.col("problem") == pl.col("primary_problem"))
     found = []
     for (problem,), part in events.group_by(["problem"], maintain_order=True):
         each = failures(part)

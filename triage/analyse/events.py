@@ -12,7 +12,8 @@ from datetime import timedelta
 import polars as pl
 
 from triage import schema
-from triage.analyse.model import TaskLife, Window
+from triage.analyse.memory import memory_trends
+from triage.analyse.model import Settings, TaskLife, Window
 from triage.analyse.tasks import late_after_s, task_lives
 from triage.query import Session
 
@@ -20,6 +21,8 @@ KEYS = ("task_id", "request_id", "job_id", "user_id")
 SAME_FAILURE = timedelta(seconds=1)  # printings of one failure follow each other in the program, not in a schedule
 ANOTHER_PRINTING = timedelta(seconds=2)  # another process of the program may tell it, and be behind
 STUCK = "task.stuck_pending"
+LEAK = "memory.worker_leak"
+ENGINE = "engine"  # the printing of what no log says
 _COLUMNS = {
     "problem": pl.String,
     "timestamp": schema.TIMESTAMP,
@@ -38,13 +41,33 @@ _COLUMNS = {
 }
 
 
-def problem_events(session: Session, window: Window, lives: Sequence[TaskLife] | None = None) -> pl.DataFrame:
+def problem_events(
+    session: Session, window: Window, lives: Sequence[TaskLife] | None = None, settings: Settings | None = None
+) -> pl.DataFrame:
     """Events in the order of problem and time, with the columns of the query `problem_events`, `derived` and
     `attempt`: how often the task had been retried before."""
     lives = task_lives(session, window) if lives is None else lives
     logged = session.named("problem_events", since=window.start, until=window.end).with_columns(derived=pl.lit(False))
-    frame = pl.concat([logged.cast(_COLUMNS), _stuck(lives)])  # type: ignore[arg-type]
+    state = container_problems(session, window, settings)
+    frame = pl.concat([logged.cast(_COLUMNS), _stuck(lives), state])  # type: ignore[arg-type]
     return _with_attempts(frame).sort("problem", "timestamp", "record_id")
+
+
+def container_problems(session: Session, window: Window, settings: Settings | None = None) -> pl.DataFrame:
+    """What the engine reports of containers, and memory that grows steadily, at the last sample that shows it."""
+    params = {"since": window.start, "until": window.end}
+    told = session.named("container_problems", **params).select("problem", "timestamp", "service_name", "record_id")
+    growing = [
+        {"problem": LEAK, "timestamp": trend.end, "service_name": trend.service, "record_id": trend.record_ids[0]}
+        for trend in memory_trends(session, window, settings)
+    ]
+    found = pl.concat([told, pl.DataFrame(growing, schema=told.schema)])
+    found = found.with_columns(
+        printing=pl.lit(ENGINE), severity_number=pl.lit(schema.ERROR_NUMBER), primary_problem=pl.col("problem"),
+        derived=pl.lit(True),
+    )  # fmt: skip
+    missing = [pl.lit(None).alias(name) for name in _COLUMNS if name not in found.columns]
+    return found.with_columns(missing).select(list(_COLUMNS)).cast(_COLUMNS)  # type: ignore[arg-type]
 
 
 def failures(events: pl.DataFrame) -> pl.DataFrame:

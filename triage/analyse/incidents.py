@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hashlib import blake2b
 
+import polars as pl
+
 from triage.analyse import causes
 from triage.analyse.bursts import Burst, bursts, end_after_s
-from triage.analyse.events import failures, problem_events
+from triage.analyse.events import ENGINE, LEAK, failures, problem_events
 from triage.analyse.grouping import Group, groups, reachable
 from triage.analyse.impact import impact
 from triage.analyse.model import Incident, Settings, TaskLife, Window
@@ -22,6 +24,7 @@ from triage.analyse.tasks import task_lives
 from triage.query import Session
 
 _EVIDENCE = 20
+_GRAVE = ("memory.out_of_memory", LEAK)
 _ANSWERED = timedelta(seconds=1)  # requests that failed are answered a moment after the problem was logged
 
 
@@ -38,11 +41,24 @@ def incidents(
     if bounded is None:
         return ()
     lives = task_lives(session, window) if lives is None else lives
-    events = failures(problem_events(session, window, lives))
+    events = failures(problem_events(session, window, lives, settings))
     activity = session.named("activity", since=window.start, until=window.end)
     found = bursts(events, bounded, activity, settings)
+    found = sorted([*found, *_alone(events, found)], key=lambda burst: (burst.start, burst.problem, burst.service))
     reach = reachable(leads_to or {})
     return tuple(_incident(session, group, bounded, reach, settings, lives) for group in groups(found, events, reach, bounded))
+
+
+def _alone(events: pl.DataFrame, found: Sequence[Burst]) -> list[Burst]:
+    """What needs no number: a memory kill or a leak that the engine's own figures prove, outside of bursts of them."""
+    proved = events.filter((pl.col("printing") == ENGINE) & pl.col("problem").is_in(_GRAVE)).unique(
+        ["problem", "service_name"], keep="first", maintain_order=True
+    )
+    return [
+        Burst(row["problem"], row["service_name"], row["timestamp"], row["timestamp"], 1, 0.0)
+        for row in proved.sort("timestamp").iter_rows(named=True)
+        if (row["problem"], row["service_name"]) not in {(burst.problem, burst.service) for burst in found}
+    ]
 
 
 def data_window(session: Session, window: Window) -> Window | None:
@@ -91,6 +107,8 @@ def _is_open(group: Group, window: Window) -> bool:
 
 def _why(members: Sequence[Burst]) -> str:
     main = max(members, key=lambda burst: (burst.failures, burst.problem))
+    if main.failures == 1:
+        return f"{main.problem} is the engine's own word."
     span = max(main.span_s, 1.0)
     rate = main.failures / span * 3600
     usual = "next to none" if main.usual_per_hour < 1 else f"about {main.usual_per_hour:.0f} an hour"

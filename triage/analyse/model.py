@@ -346,6 +346,26 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryTrend:
+    """A life of a container whose memory grows steadily. The hourly growth has a 99 % interval."""
+
+    service: str
+    container_name: str
+    container_id: str
+    start: datetime
+    end: datetime
+    samples: int
+    first_bytes: int
+    last_bytes: int
+    limit_bytes: int | None
+    bytes_per_hour: float
+    least_per_hour: float
+    most_per_hour: float
+    time_to_limit: timedelta | None  # from the last sample, at this rate; None without a limit
+    record_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClockSkew:
     """How far a service's own clock is ahead of the reference (positive: ahead)."""
 
@@ -421,5 +441,6 @@ class Settings:
     false_alarm: float = 1e-6  # chance that steady noise looks like a burst, per event looked at
     ratio: float = 3.0  # real noise is no Poisson process: less than three times the usual is still usual
     quiet_rate_per_hour: float = 0.5  # what a problem never seen before is assumed to do anyway
+    leak_minimum_s: float = 600.0  # a program that starts fills its memory for minutes
     error_target: float | None = None  # e.g. 0.999 of the requests succeed: enables the error budget
     user_alerts: Mapping[str, str] = field(default_factory=dict)  # rule name -> SQL giving value, threshold

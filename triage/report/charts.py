@@ -25,6 +25,11 @@ _CLOCK = {
     False: "utcFormat(datum.value, utcseconds(datum.value) ? '%H:%M:%S' : '%H:%M')",
     True: "utcFormat(datum.value, utchours(datum.value) || utcminutes(datum.value) ? '%H:%M' : '%m-%d')",
 }
+_UNITS = {
+    "ms": "datum.value >= 1000 ? datum.value / 1000 + ' s' : datum.value + ' ms'",
+    "MB": "datum.value >= 1000 ? datum.value / 1000 + ' GB' : datum.value + ' MB'",
+    "count": "floor(datum.value) == datum.value ? format(datum.value, ',') : ''",
+}
 Chart = Any  # Altair's own types do not survive layering
 TONE = {"critical": "error", "error": "error", "warning": "warning", "info": "info"}
 COLOURS = ("var(--soft)", "var(--link)", "var(--cause)", "var(--warning)")
@@ -198,9 +203,7 @@ def _series(axis: Axis, series: Series, incidents: Sequence[Incident], labels: b
             ticks=False,
             labelPadding=10,
             grid=True,
-            labelExpr="datum.value >= 1000 ? datum.value / 1000 + ' s' : datum.value + ' ms'"
-            if series.unit == "ms"
-            else "floor(datum.value) == datum.value ? format(datum.value, ',') : ''",
+            labelExpr=_UNITS[series.unit],
         ),
     )
     colour = alt.Scale(domain=list(range(len(names))), range=list(COLOURS[: len(names)]))

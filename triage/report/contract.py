@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from triage.analyse.model import Alert, Deadlock, Incident
@@ -60,7 +61,36 @@ def summary(report: Report) -> dict[str, Any]:
         "unclassified_errors": [_group(group) for group in report.unclassified],
         "alerts": [_alert(alert) for alert in report.alerts],
         "collection": _collection(report.collection),
+        **_state(report),
     }
+
+
+def _state(report: Report) -> dict[str, Any]:
+    """What the engine said; a lake without state has no such keys."""
+    parts = {
+        "containers": [
+            {**asdict(row), "last_end": row.last_end and formats.rfc3339(row.last_end)} for row in report.containers
+        ],
+        "container_marks": [
+            {"timestamp": formats.rfc3339(m.timestamp), "service": m.service, "kind": m.kind, "detail": m.detail}
+            for m in report.marks
+        ],
+        "memory_trends": [
+            {
+                "service": k.service,
+                "container": k.container_name,
+                "start": formats.rfc3339(k.start),
+                "end": formats.rfc3339(k.end),
+                "first_bytes": k.first_bytes,
+                "last_bytes": k.last_bytes,
+                "limit_bytes": k.limit_bytes,
+                "bytes_per_hour": [round(v) for v in (k.least_per_hour, k.bytes_per_hour, k.most_per_hour)],
+                "seconds_to_limit": None if k.time_to_limit is None else round(k.time_to_limit.total_seconds()),
+            }
+            for k in report.memory
+        ],
+    }
+    return {name: rows for name, rows in parts.items() if rows}
 
 
 def incident_json(incident: Incident) -> dict[str, Any]:

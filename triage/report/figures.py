@@ -8,10 +8,12 @@ from datetime import datetime
 import polars as pl
 
 from triage.report.parts import (
+    ContainerRow,
     ErrorGroup,
     EventColumns,
     Evidence,
     Lane,
+    Mark,
     Origin,
     Point,
     Problem,
@@ -99,7 +101,37 @@ def series(source: Source) -> tuple[Series, ...]:
         points = tuple(Point(row["step"], p, row[p]) for row in rows for p in _PERCENTILES)
         if points:
             made.append(Series(name, "ms", points, query))
+    query = source.query("report_memory_steps", **source.stepped)
+    used = tuple(Point(row["step"], row["container_name"], row["memory_mb"]) for row in source.rows(query))
+    if used:
+        made.append(Series("memory", "MB", used, query))
     return tuple(made)
+
+
+def marks(source: Source) -> tuple[tuple[Mark, ...], Query]:
+    """What happened to containers, for the timeline."""
+    query = source.query("container_marks", **source.window)
+    return tuple(
+        Mark(
+            row["timestamp"], row["service_name"], row["kind"],
+            " ".join(
+                part
+                for part in (
+                    row["container_name"],
+                    None if row["exit_code"] is None else f"({row['exit_code']})",
+                    row["image"] if row["kind"] in ("start", "image") else None,
+                )
+                if part
+            ),
+        )
+        for row in source.rows(query)
+    ), query  # fmt: skip
+
+
+def containers(source: Source) -> tuple[tuple[ContainerRow, ...], Query]:
+    """Containers that ended or began in the window."""
+    query = source.query("restarts", **source.window)
+    return tuple(ContainerRow(**row) for row in source.rows(query)), query
 
 
 def groups(source: Source, name: str, most: int) -> tuple[tuple[ErrorGroup, ...], Query]:

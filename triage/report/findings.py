@@ -91,10 +91,11 @@ def _values(step: Step, evidence: Sequence[Evidence], roles: Mapping[str, str]) 
 
 
 def problems(
-    source: Source, known: Mapping[str, Problem], lanes: Sequence[Lane], lives: Sequence[TaskLife]
+    source: Source, known: Mapping[str, Problem], lanes: Sequence[Lane], lives: Sequence[TaskLife],
+    thresholds: analyse.Settings | None = None,
 ) -> tuple[tuple[ProblemRow, ...], tuple[Lane, ...]]:
     """Each problem with its distinct failures; and the lanes, with those of derived problems added."""
-    counts = analyse.problem_counts(source.session, Window(source.start, source.end), lives)
+    counts = analyse.problem_counts(source.session, Window(source.start, source.end), lives, thresholds)
     by_problem: dict[str, list[Lane]] = {}
     for lane in lanes:
         by_problem.setdefault(lane.problem, []).append(lane)

@@ -66,6 +66,12 @@ def seconds(value: float) -> str:
     return f"{value:.3f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def megabytes(value: float) -> str:
+    """Bytes as people compare them with a container's limit."""
+    size = value / 1e6
+    return f"{size:,.1f} MB" if size < 100 else f"{size:,.0f} MB"
+
+
 def shorten(text: str, limit: int) -> str:
     """Cut with a mark that says how much is missing: a silent cut reads as the whole."""
     shown = visible(text[:limit])

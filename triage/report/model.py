@@ -51,8 +51,10 @@ def build(
     totals, services = figures.services(source)
     logged, problem_query = figures.lanes(source, known)
     lives = analyse.task_lives(session, window)
-    rows, lanes = findings.problems(source, known, logged, lives)
+    rows, lanes = findings.problems(source, known, logged, lives, thresholds)
     series = figures.series(source)
+    marks, mark_query = figures.marks(source)
+    containers, container_query = figures.containers(source)
     groups, group_query = figures.groups(source, "top_error_groups", figures.GROUPS)
     unknown, unknown_query = figures.groups(source, "unclassified_errors", figures.UNKNOWN)
     roles = findings.roles({row.service: row.source for row in services})
@@ -68,6 +70,9 @@ def build(
         "new": source.query("new_templates", **source.window),
         "stopped": source.query("rhythms", **source.window),
         "alerts": source.query("task_failure_rate", **source.window),
+        "containers": container_query,
+        "memory": source.query("memory_trend", **source.window),
+        "marks": mark_query,
     }
     return Report(
         start=window.start,
@@ -78,7 +83,7 @@ def build(
         totals=totals,
         services=services,
         lanes=lanes,
-        marks=(),
+        marks=marks,
         series=series,
         problems=rows,
         chapters=findings.incidents(source, known, roles, lives, thresholds),
@@ -98,6 +103,8 @@ def build(
         error_buckets=_errors(series),
         known=known,
         version=version,
+        containers=containers,
+        memory=analyse.memory_trends(session, window, thresholds),
     )
 
 

@@ -16,6 +16,7 @@ from triage.analyse.model import (
     ClockSkew,
     Deadlock,
     Incident,
+    MemoryTrend,
     NewTemplate,
     SlowQuery,
     Stopped,
@@ -127,7 +128,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line chart below the timeline. `name` is a key of the texts; `unit` is count or ms."""
+    """A line chart below the timeline. `name` is a key of the texts; `unit` is count, ms or MB.
+
+    What is in MB are containers: their names are shown as they are.
+    """
 
     name: str
     unit: str
@@ -169,6 +173,21 @@ class ServiceRow:
     problems: int
     first_seen: datetime
     last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRow:
+    """How often a container began and ended."""
+
+    service_name: str
+    container_name: str
+    starts: int
+    restarts: int
+    deployments: int
+    failed_ends: int
+    oom_kills: int
+    last_exit_code: int | None
+    last_end: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +349,8 @@ class Report:
     error_buckets: Buckets
     known: Mapping[str, Problem]  # every problem of the library
     version: str = ""
+    containers: tuple[ContainerRow, ...] = ()
+    memory: tuple[MemoryTrend, ...] = ()
 
     @property
     def incidents(self) -> tuple[Incident, ...]:

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from triage.analyse.model import Cause, Impact, Incident
+from triage.analyse.model import Cause, Impact, Incident, MemoryTrend
 from triage.report import formats
 from triage.report.charts import short_names
-from triage.report.parts import Buckets, Problem, Report, Runbook
+from triage.report.parts import Buckets, Mark, Problem, Report, Runbook, Series
 from triage.report.texts import Texts
 
 SKEW_WORTH_A_WORD = 0.5  # seconds
@@ -153,6 +153,7 @@ def contents(report: Report, texts: Texts) -> list[tuple[str, str, int | None]]:
         ("slow", "slow", len(report.slow_queries), bool(report.slow_queries)),
         ("deadlocks", "deadlocks", len(report.deadlocks), bool(report.crossings)),
         ("tasks", "tasks", len(report.tasks), bool(report.tasks)),
+        ("containers", "containers", len(report.containers), bool(report.containers or report.memory)),
         ("stopped", "stopped", len(report.stopped), bool(report.stopped)),
         ("new", "new", len(report.new), bool(report.new)),
         ("alerts", "alerts", None, bool(report.alerts)),
@@ -165,6 +166,31 @@ def contents(report: Report, texts: Texts) -> list[tuple[str, str, int | None]]:
     if report.drawn:
         head.append(("timeline", texts.t("section.timeline"), None))
     return head + incidents + [(a, texts.t(f"section.{key}"), n) for a, key, n, there in sections if there]
+
+
+def mark(one: Mark, texts: Texts) -> str:
+    """What happened to a container, and to which."""
+    return f"{texts.t(f'mark.{one.kind}')}: {one.detail}"
+
+
+def series_names(series: Series, texts: Texts) -> list[str]:
+    """What a chart's lines are called: containers by their names, the rest by words."""
+    return [name if series.unit == "MB" else str(texts.t(f"series.{name}")) for name in series.names]
+
+
+def growth(trend: MemoryTrend, texts: Texts) -> Markup:
+    """How a container's memory grows, how sure that is, and when it reaches the limit."""
+    sizes = {
+        "first": trend.first_bytes, "last": trend.last_bytes, "rate": trend.bytes_per_hour,
+        "least": trend.least_per_hour, "most": trend.most_per_hour,
+    }  # fmt: skip
+    shown = {name: formats.megabytes(value) for name, value in sizes.items()}
+    times = {name: f"{at:%m-%d %H:%M:%S}" for name, at in (("start", trend.start), ("end", trend.end))}
+    said = [texts.t("note.growth", container=trend.container_name, **shown, **times)]
+    if trend.time_to_limit is not None and trend.limit_bytes is not None:
+        limit, left = formats.megabytes(trend.limit_bytes), texts.duration(trend.time_to_limit)
+        said.append(texts.t("note.growth_left", limit=limit, left=left))
+    return _sentences(said, texts)
 
 
 def glossary(report: Report, texts: Texts) -> list[Problem]:

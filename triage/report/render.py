@@ -125,9 +125,9 @@ def _page_data(report: Report, texts: Texts) -> dict[str, Any]:
             for lane in report.lanes[: charts.LANES]
         ],
         "bands": [f"{prose.incident_name(report, i, texts)} {prose.headline(i, texts)}" for i in report.incidents],
-        "marks": [{"service": m.service, "detail": m.detail} for m in report.marks],
+        "marks": [{"service": m.service, "detail": prose.mark(m, texts)} for m in report.marks],
         "series": {
-            s.name: {"unit": s.unit, "names": [str(texts.t(f"series.{name}")) for name in s.names]}
+            s.name: {"unit": s.unit, "names": prose.series_names(s, texts)}
             for s in report.series
         },
         "labels": charts.LABELS,
@@ -174,6 +174,8 @@ def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.En
         incident_name=lambda incident: prose.incident_name(report, incident, texts),
         impact=partial(prose.impact, texts=texts),
         skew=partial(prose.skew, texts=texts),
+        series_names=partial(prose.series_names, texts=texts),
+        growth=partial(prose.growth, texts=texts),
         runbook_html=lambda book: runbooks.with_copy_buttons(book.html, texts.t("page.copy")),
     )
     return environment
