@@ -155,6 +155,8 @@ def _judged(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
 def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
     """Add `joins`: a traceback that belongs to the record before it."""
     celery = tagged(layouts, "task")
+    # A line of pairs stands alone, but a logger that writes such lines prints its tracebacks below them.
+    pairs = pl.col("layout").first().over("head").is_in(tagged(layouts, "logfmt"))
     words = heads.select(
         i=pl.col("row").cast(pl.Int64),
         ready=(pl.col("number").is_null() | (pl.col("number") >= 13) | pl.col("layout").is_in(celery)),
@@ -170,7 +172,7 @@ def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout,
     announces = pl.col("message").first().over("head").str.contains(grammar.ANNOUNCES).fill_null(False)
     frame = frame.with_columns(
         ready=pl.col("ready").first().over("head").fill_null(True) | announces,
-        takes=(pl.col("anchor").first().over("head") == _MANY).fill_null(False)
+        takes=((pl.col("anchor").first().over("head") == _MANY) | pairs).fill_null(False)
         & (pl.int_range(pl.len()).over("head") < MAX_LINES),
         nth=pl.col("nth") - pl.col("nth").first().over("head"),
     )

@@ -17,10 +17,12 @@ from triage.parse.options import ParseOptions
 FORMATS = {
     "slashed": "%Y/%m/%d %H:%M:%S", "redis": "%d %b %Y %H:%M:%S", "erlang": "%d-%b-%Y::%H:%M:%S",
     "redis_yearless": "%Y %d %b %H:%M:%S", "syslog": "%Y %b %d %H:%M:%S", "klog": "%Y %m%d %H:%M:%S",
+    "month_day": "%Y %m-%d %H:%M:%S", "tornado": "%y%m%d %H:%M:%S",
+    "month_day_dot": "%Y %m.%d %H:%M:%S", "compact": "%y%m%d %H%M%S", "short": "%y/%m/%d %H:%M:%S", "health": "%Y%m%d-%H:%M:%S",
 }  # fmt: skip
 LOOSE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S",
-         "%d %b %Y %H:%M:%S")  # fmt: skip
-YEARLESS = frozenset({"redis_yearless", "syslog", "klog"})
+         "%d %b %Y %H:%M:%S", "%b %d %Y %H:%M:%S", "%b %d %Y %I:%M:%S %p")  # fmt: skip
+YEARLESS = frozenset({"redis_yearless", "syslog", "klog", "month_day", "month_day_dot"})
 # Abbreviations as Postgres's "Default" set reads them; one that the configured zone uses itself goes by that zone.
 ABBREVIATIONS = {
     "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "BST": 60, "CET": 60, "CEST": 120, "MEZ": 60, "MESZ": 120,

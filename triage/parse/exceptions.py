@@ -50,7 +50,8 @@ def _blocks(text: str) -> list[str]:
 def _last(text: str) -> tuple[str, str | None] | None:
     blocks = _blocks(text)
     group = next((n for n, block in enumerate(blocks) if "Exception Group Traceback" in block.split("\n", 1)[0]), None)
-    if group is not None:
+    # What stands at the left margin after a group was raised while it was handled; what is indented is inside it.
+    if group is not None and not any(block.startswith("Traceback") for block in blocks[group + 1 :]):
         return _final(blocks[group])
     for block in reversed(blocks):
         found = _final(block)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from triage.parse import clock, logfmt, postgres_prefix, severity
+from triage.parse import clock, general, logfmt, postgres_prefix, severity
 from triage.parse.layout import Layout
 
 # What every reader of heads returns, one row per head line.
@@ -93,6 +93,8 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
     for name in ("level", "logger", "pid", "thread", "zone", "status", "sqlstate", "host", "service"):
         if name in names:
             columns[name] = groups[name]
+    if "logger" in columns:
+        columns["logger"] = columns["logger"].str.strip_chars_end(":] -")
     if "pid2" in names:
         columns["pid"] = columns["pid"].zip_with(columns["pid"].is_not_null(), groups["pid2"])
     if "thread" in names and "req" not in names:
@@ -120,6 +122,11 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
         else:
             heads.attribute(own["row"], ATTRIBUTES[name], groups[name])
     frame = pl.DataFrame([columns[name].alias(name) for name in columns])
+    if "fields" in layout.tags:
+        frame = general.read(frame, groups, heads)
+        frame = frame.with_columns(number=severity.numbers(frame["level"]))
+    if "pairs" in layout.tags:
+        frame = logfmt.console(frame, heads)
     if "prefix" in layout.tags:
         frame = postgres_prefix.read(frame, groups["prefix"], heads)
     heads.frames.append(conform(frame))

@@ -20,6 +20,14 @@ LAYOUTS = (
         r"(?P<head>\[(?P<ts>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\] )",
         clock="ctime",
     ),
+    Layout(  # as syslog hands on what has lost its seconds: each line is a record
+        "kernel.out_of_memory",
+        "kernel",
+        r"(?P<head>)(?:(?:Memory cgroup )?[Oo]ut of memory: Kill|Killed process \d+ \(|oom_reaper: |[\w.\-]+ invoked oom-killer: |oom-kill:constraint="
+        r"|Task in /\S* killed as a result|Mem-Info:|Memory cgroup stats for |Tasks state \(memory values)",
+        clock="none",
+        tier=3,
+    ),
     Layout(
         "kernel.dmesg_iso",
         "kernel",

@@ -24,7 +24,7 @@ LEVEL = (
     r"|CRIT|FATAL|ALERT|PANIC|SEVERE|EMERGENCY|EMERG))"
 )
 OTHER_STAMP = (  # basicConfig's datefmt as people write it: 11/23/2026 05:22:05 PM, 23-Nov-26 17:22:05, 23 Nov 2026 17:22:05
-    r"(?P<ts>(?:\d\d/\d\d/\d{4}|\d\d[ \-][A-Z][a-z]{2}[ \-]\d{2}(?:\d{2})?),? \d\d:\d\d:\d\d(?: [AP]M)?)(?:[.,](?P<frac>\d{1,9}))?"
+    r"(?P<ts>(?:\d\d/\d\d/\d{4}|[A-Z][a-z]{2} \d\d,? \d{4}|\d\d[ \-][A-Z][a-z]{2}[ \-]\d{2}(?:\d{2})?),? \d\d:\d\d:\d\d(?: [AP]M)?)(?:[.,](?P<frac>\d{1,9}))?"
 )
 TIME_ONLY = r"(?P<ts>[0-2]\d:[0-5]\d:[0-5]\d)(?:[.,](?P<frac>\d{1,9}))?"
 LOGGER = r"(?P<logger>[A-Za-z_][\w.$\-]*)"

@@ -29,6 +29,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     time = value(text, "time|ts|t|timestamp|at")
     parts = time.str.extract_groups(_TIME.replace("(", "(", 1)).struct.unnest()
     level = value(text, "level|lvl|severity")
+    level = level.fill_null(time.str.extract(r"^(info|error|warn(?:ing)?)$"))  # Heroku's router: at=error code=H12
     epoch = clock.local_time(time.str.extract(r"^(\d{10}(?:\.\d+)?)$"), None, "epoch", year)
     local = clock.local_time(parts["1"], parts["2"], "iso", year)
     zone = pl.select(pl.when(epoch.is_not_null()).then(pl.lit("UTC")).otherwise(parts["3"])).to_series()
@@ -39,21 +40,43 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
             "level": level, "number": severity.numbers(level),
             "message": message.zip_with(message.is_not_null(), text), "logger": value(text, "logger|component|module"),
             "trace_id": value(text, "trace_id|traceID|traceId"), "request_id": value(text, "request_id|req_id|requestId"),
-            "status": value(text, "status|status_code|code").str.extract(r"^(\d{3})$"),
+            "status": value(text, "status|status_code").fill_null(value(text, "code")).str.extract(r"^(\d{3})$"),
         }
     )  # fmt: skip
     heads.frames.append(conform(frame))
     _attributes(own, heads)
 
 
+_PAIR = r"""[0-9A-Za-z_.\-]+=(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\S*)"""
+# structlog pads the event to 30 characters: two spaces before what follows, or one after a longer event.
+_CONSOLE = (
+    rf"^(?P<event>.*?)(?: {{2,}})(?:\[(?P<logger>[0-9A-Za-z_.\-]+)\] *)?(?P<pairs>(?:{_PAIR}(?: +|$))*)\s*$",
+    rf"^(?P<event>.{{30,}}?) (?:\[(?P<logger>[0-9A-Za-z_.\-]+)\] *)?(?P<pairs>(?:{_PAIR}(?: +|$))+)\s*$",
+)
+_IDS = {name: f"{name}|{name[:-3]}Id" for name in ("request_id", "job_id", "task_id", "user_id", "trace_id", "span_id")}
+
+
+def console(frame: pl.DataFrame, heads: Heads) -> pl.DataFrame:
+    """structlog's console lines: the event as the message, the logger, and the pairs as columns and attributes."""
+    short, long = (frame["message"].str.extract_groups(regex).struct.unnest() for regex in _CONSOLE)
+    found = {name: short[name].fill_null(long[name]) for name in short.columns}
+    pairs = found["pairs"].fill_null("")
+    _attributes(pl.DataFrame({"row": frame["row"], "text": pairs}), heads)
+    plain = pairs.str.replace_all(r"='([^']*)'", '="$1"')
+    return frame.with_columns(
+        message=found["event"].fill_null(frame["message"]), logger=found["logger"],
+        **{name: value(plain, keys) for name, keys in _IDS.items()},
+    )  # fmt: skip
+
+
 _COLUMNS = ("time", "ts", "t", "timestamp", "at", "level", "lvl", "severity", "msg", "message", "event")
 
 
 def _attributes(own: pl.DataFrame, heads: Heads) -> None:
-    pairs = own.select("row", pair=pl.col("text").str.extract_all(r'[\w.\-]+=(?:"(?:[^"\\]|\\.)*"|[^\s"]*)')).explode("pair")
+    pairs = own.select("row", pair=pl.col("text").str.extract_all(_PAIR)).explode("pair")
     pairs = pairs.drop_nulls().select(
         "row",
         key=pl.col("pair").str.extract(r"^([\w.\-]+)="),
-        value=pl.col("pair").str.extract(r'(?s)^[\w.\-]+="?(.*?)"?$'),
+        value=pl.col("pair").str.extract(r"""(?s)^[\w.\-]+=['"]?(.*?)['"]?$"""),
     )
     heads.attributes.append(pairs.filter(~pl.col("key").is_in(_COLUMNS)))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from triage.parse.layout import ISO, LEVEL, LOGGER, NUMERIC_ZONE, OTHER_STAMP, TIME_ONLY, Layout
 
 STAMP = r"\[?" + ISO + NUMERIC_ZONE + r"\]?"
-PLACE = r"(?P<place>[\w./<>\-]+:\d+|[\w./<>\-]+:[\w<>.]+:\d+)"
+# Not an address and a port: `… - INFO - 127.0.0.1:5000 - "GET /` is uvicorn's access line in a format of one's own.
+PLACE = r"(?P<place>[A-Za-z_/<][\w./<>\-]*:\d+|[A-Za-z_/<][\w./<>\-]*:[\w<>.]+:\d+)"
 PID = r"(?P<pid>\d+)"
 _UP = r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|CRITICAL|FATAL|EXCEPTION|SUCCESS)"
 
@@ -67,7 +68,7 @@ LAYOUTS = (
         "python.loguru",
         "app",
         r"(?P<head>" + STAMP + r" ?\| ?(?:(?P<pid>\d+) ?\| ?)?" + LEVEL + r" *\| ?"
-        r"(?:(?P<logger>[\w.<>$\-]+):(?P<function>[\w<>.\-]*):(?P<line>\d+) ?[-|] ?)?)",
+        r"(?:(?P<logger>[\w.<>$\-]+)(?::(?P<function>[\w<>.\-]*):(?P<line>\d+) ?[-|] ?| ?\| ?))?)",
         tier=1,
     ),
     Layout(
@@ -101,7 +102,7 @@ LAYOUTS = (
         "app",
         r"(?P<head>" + STAMP + r" - (?:\[?" + PID + r"\]? - )?(?P<logger>[^\s\-\[][^\s\[]*)(?: \[?" + PLACE + r"\]?)? - "
         r"(?:\[?(?P<thread>[\w\-]+)\]? - )?\[?" + LEVEL + r"\]?"
-        r"(?: - \[?(?P<where>[\w./<>\-]+:\d+)\]?)?(?: - | |: ?))",
+        r"(?: - \[?(?P<where>[A-Za-z_/<][\w./<>\-]*:\d+)\]?)?(?: - | |: ?))",
         tier=1,
     ),
     Layout(
@@ -116,6 +117,7 @@ LAYOUTS = (
         r"(?P<head>" + STAMP + r"(?: -|:)? ?(?:\[" + PID + r"\] ?)?(?:\[(?P<thread>(?:MainThread|Thread-\d+[^\]]*|[\w\-]+Executor[^\]]*|MainProcess|ForkPoolWorker-\d+|asyncio[^\]]*))\] ?)?"
         r"\[ *" + LEVEL + r" *\]:? ?"
         r"(?:\[" + r"(?P<req>[0-9a-fA-F]{8}-[0-9a-fA-F\-]{4,27}|[0-9a-f]{16,32}|req[\w\-]+|-)\] ?)?"
+        r"(?:\[(?P<place>[\w./\-]+\.py:\d+(?::[\w<>]+)?)\] ?)?"
         r"(?:\[?(?:(?P<logger>[A-Za-z_][\w\-]*(?:\.[\w\-]+)+|[a-z_]\w*)(?::(?P<line>\d+))?)\]?(?::| -|\]) ?)?(?:- )?)",
         tier=1,
     ),

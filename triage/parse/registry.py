@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from functools import cache
 
-from triage.parse import access_log, celery, json_lines, kernel, postgres, python, rabbitmq, redis, services
+from triage.parse import (
+    access_log,
+    celery,
+    general,
+    json_lines,
+    kernel,
+    postgres,
+    python,
+    rabbitmq,
+    redis,
+    services,
+    systems,
+)
 from triage.parse.layout import Layout
 from triage.parse.options import ParseOptions
 
-FAMILIES = (celery, postgres, redis, rabbitmq, json_lines, access_log, kernel, services, python)
+FAMILIES = (celery, postgres, redis, rabbitmq, json_lines, access_log, kernel, services, systems, python, general)
 
 
 @cache

@@ -12,7 +12,8 @@ from triage.parse.severity import SYSLOG
 
 _PRI = r"(?:<(?P<pri>\d{1,3})>)?"
 _HOST = r"(?P<host>[A-Za-z0-9][\w.:\-]*|-)"
-_PROGRAM = r"(?P<program>[A-Za-z_/(][\w./\-@)]*)(?:\[(?P<pid>\d+)\])?:"
+# `sshd(pam_unix)[19939]:`; with spaces, as macOS has them, only before a process id.
+_PROGRAM = r"(?P<program>[A-Za-z_/(][\w./\-@()]*(?: [\w./\-@()]+){0,3})(?:\[(?P<pid>\d+)\]):|(?P<bare>[A-Za-z_/(][\w./\-@()]*):"
 # Dated by RFC 3339 an application's `<time> INFO module: text` looks alike: there the process id must be printed.
 _KNOWN_PROGRAM = r"(?P<program>[A-Za-z_/(][\w./\-@)]*)(?:\[(?P<pid>\d+)\]):|(?P<bare>kernel|systemd|dockerd|containerd|sudo|sshd):"
 _OLD = r"(?P<old>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)(?:\.\d{1,6})?"
@@ -40,7 +41,7 @@ class Form:
 
 
 FORMS = (
-    Form("rfc3164", rf"^{_PRI}{_OLD} {_HOST} {_PROGRAM}{_TEXT}"),
+    Form("rfc3164", rf"^{_PRI}{_OLD} {_HOST} (?:{_PROGRAM}){_TEXT}"),
     Form("rfc3339", rf"^{_PRI}{_ISO} {_HOST} (?:{_KNOWN_PROGRAM}){_TEXT}"),
     Form(
         "rfc5424",
@@ -48,7 +49,7 @@ FORMS = (
         r'(?:-|(?:\[[^ =\]"]+(?: [^ =\]"]+="(?:[^"\\]|\\.)*")*\])+)' + _TEXT,
     ),
     Form("logplex", rf"^{_PRI}{_ISO} (?P<program>(?:app|heroku))\[(?P<pid>[\w.\-]+)\]:{_TEXT}"),
-    Form("epoch", rf"^(?P<epoch>\d{{10}}\.\d{{6}}) {_HOST} {_PROGRAM}{_TEXT}"),
+    Form("epoch", rf"^(?P<epoch>\d{{10}}\.\d{{6}}) {_HOST} (?:{_PROGRAM}){_TEXT}"),
 )
 # Who a program's lines are from, where they do not say it themselves.
 SOURCES = {
