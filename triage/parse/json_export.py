@@ -1,4 +1,4 @@
-"""Carriers that write one JSON object a line: Docker's json-file and journald's `-o json`."""
+"""Carriers that write one JSON object a line: Docker's json-file, journald's `-o json`, Google Cloud's text payloads."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from triage.parse.syslog import rfc3339
 _STREAM = r'"stream" ?: ?"std(?:out|err)"'
 JSON_FILE = rf'^\{{.*(?:"log" ?: ?".*{_STREAM}|{_STREAM}.*"log" ?: ?").*\}}\s*$'
 JOURNAL = r'^\{.*"__REALTIME_TIMESTAMP" ?: ?"\d+".*\}\s*$'
+PAYLOAD = r'^\{(?:.*[,{] ?)?"textPayload" ?: ?".*"timestamp" ?: ?"|^\{.*"timestamp" ?: ?".*"textPayload" ?: ?"'
 # The order in which the engine writes the members; anything else goes through a JSON reader.
 _USUAL = (
     r'^\{"log":"(?P<log>(?:[^"\\]|\\.)*)","stream":"(?P<stream>stdout|stderr)"(?:,"attrs":\{[^{}]*\})?,'
@@ -104,6 +105,21 @@ def _entry(text: str) -> tuple[str | int | None, ...]:
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, RecursionError):
         return (text, None, None, None, None, None, None, None)
+
+
+def text_payload(text: pl.Series) -> pl.DataFrame:
+    """Google Cloud Logging: the program's line is a member beside the time of its receipt."""
+    rows = [_payload(one) for one in text]
+    frame = pl.DataFrame(rows, schema={"text": pl.String, "at": pl.String, "carrier_level": pl.String}, orient="row")
+    return frame.select("text", "carrier_level", observed_timestamp=rfc3339(frame["at"]))
+
+
+def _payload(text: str) -> tuple[str, str | None, str | None]:
+    try:
+        value = json.loads(text)
+        return str(value["textPayload"]).rstrip("\n"), str(value["timestamp"]), value.get("severity")
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return text, None, None
 
 
 JSON_FILE, JOURNAL = ascii_classes(JSON_FILE), ascii_classes(JOURNAL)

@@ -11,12 +11,30 @@ import polars as pl
 
 from triage.parse import clock, severity
 from triage.parse.json_lines import KEYS, POSTGRES_KEYS
+from triage.parse.text import apply_where
 
 if TYPE_CHECKING:
     from triage.parse.heads import Heads
 
 MAX_KEYS = 400  # beyond it keys are data (ids), and columns for them would cost more than a Python loop
 _TIME = r"^(?P<ts>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<frac>\d+))? ?(?P<zone>Z|[+-]\d\d:?\d\d|UTC|GMT|[A-Z]{3,4})?$"
+
+
+_NODE_LEVELS = {"10": "TRACE", "20": "DEBUG", "30": "INFO", "40": "WARN", "50": "ERROR", "60": "FATAL"}
+
+
+def _first_of_export(text: str) -> str:
+    """The first record of an OTLP export as one flat object; text that is none stays as it is."""
+    try:
+        resource = json.loads(text)["resourceLogs"][0]
+        record = resource["scopeLogs"][0]["logRecords"][0]
+        pairs = [*resource.get("resource", {}).get("attributes", ()), *record.pop("attributes", ())]
+        if isinstance(record.get("body"), dict):
+            record["body"] = next(iter(record["body"].values()), None)
+        flat = {pair["key"]: next(iter(pair["value"].values()), None) for pair in pairs}
+        return json.dumps({**flat, **record, "scope": resource["scopeLogs"][0].get("scope")})
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return text
 
 
 def objects(text: pl.Series) -> pl.DataFrame:
@@ -114,7 +132,11 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     """Read whole JSON records (`row`, `layout`, `text`)."""
     from triage.parse.heads import conform
 
-    frame = objects(own["text"].str.replace_all("\n", " ", literal=True))
+    text = own["text"].str.replace_all("\n", " ", literal=True)
+    exported = text.str.starts_with('{"resourceLogs"')
+    if exported.any():
+        text = apply_where(text, exported, lambda some: pl.Series([_first_of_export(one) for one in some], dtype=pl.String))
+    frame = objects(text)
     used: set[str] = set()
     # CloudNativePG wraps the server's own record into one of its manager's.
     inner = {"ts": "record.log_time", "level": "record.error_severity", "message": "record.message", "pid": "record.process_id"}
@@ -122,6 +144,10 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     ts, level, message = (
         pick(frame, ((inner[name],) if wrapped else ()) + KEYS[name], used) for name in ("ts", "level", "message")
     )
+    if "msg" in frame.columns:
+        # pino and bunyan, whose numbers are one step below Python's and whose message is always `msg`.
+        node = frame["msg"].is_not_null() & level.is_in(list(_NODE_LEVELS))
+        level = level.replace(_NODE_LEVELS).zip_with(node.fill_null(False), level)
     local, zone = times(ts, year)
     columns: dict[str, pl.Series] = {
         "row": own["row"], "layout": own["layout"], "local": local, "zone": zone, "level": _worded(level),

@@ -72,6 +72,11 @@ def _compose(text: pl.Series) -> pl.DataFrame:
     )
 
 
+def _kubectl(text: pl.Series) -> pl.DataFrame:
+    parts = text.str.extract_groups(r"^\[pod/(?P<pod>[^/]+)/(?P<name>[^\]]+)\] (?P<text>(?s:.*))").struct.unnest()
+    return pl.DataFrame({"text": parts["text"], "container_name": parts["pod"], "service_name": parts["name"]})
+
+
 def _cri(text: pl.Series) -> pl.DataFrame:
     regex = r"^(?P<at>\S+) (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)?(?: (?P<text>(?s:.*)))?"
     parts = text.str.extract_groups(regex).struct.unnest()
@@ -88,6 +93,7 @@ def _cri(text: pl.Series) -> pl.DataFrame:
 WRAPPERS = (
     Wrapper("json-file", json_export.JSON_FILE, json_export.json_file),
     Wrapper("journal", json_export.JOURNAL, json_export.journal),
+    Wrapper("text-payload", json_export.PAYLOAD, json_export.text_payload),
     Wrapper(
         "compose",
         # Compose pads names to the longest one and a space: two spaces, or a replica number, before the bar.
@@ -95,6 +101,7 @@ WRAPPERS = (
         _compose,
         unless=rf"^(?:{_WORDS}|\d+) ",
     ),
+    Wrapper("kubectl", r"^\[pod/[\w.\-]+/[\w.\-]+\] ", _kubectl),  # kubectl logs --prefix
     Wrapper("cri", r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [PF](?: |:|$)", _cri),
     Wrapper("stamp", rf"^{_STAMP}(?: |$)", _stamped),
     *(Wrapper(form.name, form.test, form.take_off) for form in syslog.FORMS),
