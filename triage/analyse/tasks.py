@@ -7,12 +7,11 @@ was lost or started anew before it ended, is lost.
 
 from __future__ import annotations
 
-import itertools
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 
@@ -43,12 +42,10 @@ def task_lives(session: Session, window: Window) -> tuple[TaskLife, ...]:
     events = session.named("task_events", **params)
     if events.is_empty():
         return ()
-    lives = [_life(ident, rows) for ident, rows in _by_task(events).items()]
+    lives = _lives(events)
     now = session.named("bounds", **params)["last_seen"][0]
     workers = _worker_events(session.named("worker_events", **params))
-    judged = _lost(lives, workers)
-    judged = _stuck(session, judged, now)
-    return tuple(sorted(judged, key=lambda life: (_first(life), life.task_id)))
+    return tuple(_stuck(session, _lost(lives, workers), now))
 
 
 def task_summaries(lives: Sequence[TaskLife]) -> tuple[TaskSummary, ...]:
@@ -67,73 +64,66 @@ def late_after_s(lives: Sequence[TaskLife]) -> float:
     return max(LATE_AT_LEAST_S, LATE_FACTOR * median)
 
 
-def _by_task(events: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in events.iter_rows(named=True):
-        rows[row["task_id"]].append(row)
-    return rows
+def _lives(events: pl.DataFrame) -> list[TaskLife]:
+    """What the records say of each task, in order of first mention; `events` is in the order of time."""
+    first = _rows(events)
+    ends, last = first["end"], first["received_last"]
 
+    def at(column: str, rows: pl.Series) -> pl.Series:
+        return events[column].gather(rows)
 
-def _life(task_id: str, rows: list[dict[str, Any]]) -> TaskLife:
-    worker = [row for row in rows if row["source"] == "celery"]
-    sent = next((row for row in rows if row["source"] != "celery"), None)
-    received = [row for row in worker if row["state"] == "received"]
-    retries = [row for row in worker if row["state"] == "retry"]
-    ends = [row for row in worker if row["state"] in ENDS]
-    end = ends[-1] if ends else None
+    sent_at, received_at, ended_at = at("timestamp", first["sent"]), at("timestamp", first["received"]), at("timestamp", ends)
     # An id that is first named long after the worker had it (a poll of its state) was sent, but not then; a little
     # after is the sender's own line, written late or by a clock that is ahead.
-    received_at = received[0]["timestamp"] if received else None
-    sent_at = sent["timestamp"] if sent else None
-    if sent_at and worker and sent_at - worker[0]["timestamp"] > SENT_AFTER_RECEIPT:
-        sent_at = None
-    state = _state(end, retries, received, worker)
-    started = [row["timestamp"] for row in worker if row["state"] == "started"]
-    wait = (received_at - sent_at).total_seconds() * 1000 if received_at and sent_at else None
-    return TaskLife(
-        task_id=task_id,
-        task_name=_value(rows, "task_name"),
-        state=state,
-        sent_at=sent_at,
-        sent_by=sent["service_name"] if sent else None,
-        received_at=received_at,
-        started_at=min(started, default=None),
-        ended_at=end["timestamp"] if end else None,
-        worker=_value(worker, "service_name"),
-        receipts=len(received),
-        retries=len(retries),
-        ends=len([row for row in ends if row["state"] == "succeeded"]) or min(1, len(ends)),
-        wait_ms=wait,
-        run_ms=_run_ms(end, received),
-        late=False,
-        inferred=False,
-        job_id=_value(rows, "job_id"),
-        request_id=_value(rows, "request_id"),
-        user_id=_value(rows, "user_id"),
-        reason=next((row["exception_type"] for row in reversed(ends) if row["exception_type"]), None),
-        record_ids=tuple(row["record_id"] for row in rows[:_EVIDENCE]),
-    )
+    afterwards = (sent_at - at("timestamp", first["worked"])) > SENT_AFTER_RECEIPT
+    told = first.select("task_id", "receipts", "retries", "ends", "record_ids").with_columns(
+        task_name=at("task_name", first["named"]),
+        state=pl.when(at("problem", ends) == "task.timeout").then(pl.lit("timeout")).when(ends.is_not_null()).then(at("state", ends))
+        .when(first["retries"] > 0).then(pl.lit("retrying")).when(first["receipts"] > 0).then(pl.lit("received"))
+        .when(first["worked"].is_not_null()).then(pl.lit("running")).otherwise(pl.lit("sent")),
+        sent_at=pl.when(~afterwards.fill_null(False)).then(sent_at),
+        sent_by=at("service_name", first["sent"]),
+        received_at=received_at, started_at=at("timestamp", first["started"]), ended_at=ended_at,
+        worker=at("service_name", first["served"]),
+        # The worker states a run time for successes only; for the others the time since the last receipt is an upper bound.
+        run_ms=pl.coalesce(at("run_ms", ends), _milliseconds(ended_at - at("timestamp", last))),
+        late=pl.lit(False), inferred=pl.lit(False),
+        job_id=at("job_id", first["job"]), request_id=at("request_id", first["request"]), user_id=at("user_id", first["user"]),
+        reason=at("exception_type", first["thrown"]),
+    )  # fmt: skip
+    told = told.with_columns(wait_ms=_milliseconds(told["received_at"] - told["sent_at"]))
+    order = pl.min_horizontal("sent_at", "received_at", "started_at", "ended_at").fill_null(datetime.max.replace(tzinfo=UTC))
+    told = told.sort(order, "task_id").with_columns(pl.col("receipts", "retries", "ends").cast(pl.Int64))
+    return [TaskLife(**row | {"record_ids": tuple(row["record_ids"])}) for row in told.iter_rows(named=True)]
 
 
-def _state(
-    end: Mapping[str, Any] | None, retries: Sequence[object], received: Sequence[object], worker: Sequence[object]
-) -> str:
-    if end is not None:
-        return "timeout" if end["problem"] == "task.timeout" else str(end["state"])
-    if retries:
-        return "retrying"
-    if received:
-        return "received"
-    return "running" if worker else "sent"
+def _rows(events: pl.DataFrame) -> pl.DataFrame:
+    """One row a task: the numbers of the records that say something of it, since numbers are quick to compare."""
+    worker = (pl.col("source") == "celery").fill_null(False)
+    received, end = worker & (pl.col("state") == "received"), worker & pl.col("state").is_in(ENDS)
+    row = pl.col("row")
+
+    def first(where: pl.Expr) -> pl.Expr:
+        return pl.when(where).then(row).min()
+
+    def last(where: pl.Expr) -> pl.Expr:
+        return pl.when(where).then(row).max()
+
+    succeeded = (end & (pl.col("state") == "succeeded")).sum()
+    return events.with_row_index("row").group_by("task_id").agg(
+        sent=first(~worker), worked=first(worker), received=first(received), received_last=last(received),
+        started=first(worker & (pl.col("state") == "started")), end=last(end),
+        named=first(pl.col("task_name").is_not_null()), served=first(worker & pl.col("service_name").is_not_null()),
+        job=first(pl.col("job_id").is_not_null()), request=first(pl.col("request_id").is_not_null()),
+        user=first(pl.col("user_id").is_not_null()), thrown=last(end & (pl.col("exception_type") != "")),
+        receipts=received.sum(), retries=(worker & (pl.col("state") == "retry")).sum(),
+        ends=pl.when(succeeded > 0).then(succeeded).otherwise(end.any().cast(pl.UInt32)),
+        record_ids=pl.col("record_id").head(_EVIDENCE),
+    )  # fmt: skip
 
 
-def _run_ms(end: Mapping[str, Any] | None, received: Sequence[Mapping[str, Any]]) -> float | None:
-    if end is None:
-        return None
-    if end["run_ms"] is not None:
-        return float(end["run_ms"])
-    # The worker states a run time for successes only; for the others the time since the last receipt is an upper bound.
-    return (end["timestamp"] - received[-1]["timestamp"]).total_seconds() * 1000 if received else None
+def _milliseconds(span: pl.Series) -> pl.Series:
+    return span.dt.total_microseconds() / 1000
 
 
 def _worker_events(frame: pl.DataFrame) -> dict[str, list[_WorkerEvent]]:
@@ -168,10 +158,11 @@ def _stuck(session: Session, lives: list[TaskLife], now: datetime) -> list[TaskL
     # Without any worker's log in the lake nothing can be said about receipts.
     known = set(session.named("tasks_received", task_ids=waiting)["task_id"]) if waiting else set()
     blind = bool(waiting) and not _has_worker_log(session)
+    sent = _received_by_sender(lives) if waiting else {}
     judged = []
     for life in lives:
         if life.state == "sent" and life.sent_at and not blind and life.task_id not in known:
-            if now - life.sent_at > limit or _overtaken(life, lives):
+            if now - life.sent_at > limit or _overtaken(life, sent):
                 life = replace(life, state="stuck", inferred=True, reason="sent, and no worker received it")
         elif life.wait_ms is not None and life.wait_ms > limit_s * 1000:
             life = replace(life, late=True)
@@ -179,11 +170,19 @@ def _stuck(session: Session, lives: list[TaskLife], now: datetime) -> list[TaskL
     return judged
 
 
-def _overtaken(life: TaskLife, lives: Sequence[TaskLife]) -> bool:
+def _received_by_sender(lives: Sequence[TaskLife]) -> dict[str | None, list[datetime]]:
+    """When each sender sent those of its tasks that were received, in order."""
+    sent: dict[str | None, list[datetime]] = defaultdict(list)
+    for life in lives:
+        if life.received_at and life.sent_at:
+            sent[life.sent_by].append(life.sent_at)
+    return {sender: sorted(times) for sender, times in sent.items()}
+
+
+def _overtaken(life: TaskLife, received: Mapping[str | None, list[datetime]]) -> bool:
     assert life.sent_at is not None
-    after = life.sent_at + OVERTAKEN_BY
-    later = (o for o in lives if o.received_at and o.sent_by == life.sent_by and o.sent_at and o.sent_at > after)
-    return sum(1 for _ in itertools.islice(later, OVERTAKEN)) == OVERTAKEN
+    times = received.get(life.sent_by, [])
+    return len(times) - bisect_right(times, life.sent_at + OVERTAKEN_BY) >= OVERTAKEN
 
 
 def _has_worker_log(session: Session) -> bool:
@@ -229,12 +228,3 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
-
-
-def _value(rows: Sequence[Mapping[str, Any]], column: str) -> str | None:
-    return next((row[column] for row in rows if row[column] is not None), None)
-
-
-def _first(life: TaskLife) -> datetime:
-    times = [time for time in (life.sent_at, life.received_at, life.started_at, life.ended_at) if time]
-    return min(times) if times else datetime.max.replace(tzinfo=UTC)

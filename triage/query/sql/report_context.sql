@@ -5,22 +5,28 @@
 -- param: before int = 3
 -- param: after int = 2
 -- returns: record_id, timestamp, service_name, severity_text, severity_number, message, body, problem, origin, position, line_count, place
--- Two short top-n scans: numbering the whole origin would sort millions of rows for five.
+-- Places first, by two top-n scans of two narrow columns; then those few records are read whole.
 WITH earlier AS (
-    SELECT *, -row_number() OVER (ORDER BY position DESC, record_id DESC) AS place
+    SELECT record_id, position
     FROM logs
-    WHERE origin = $origin AND (position, record_id) < ($position, $record_id)
+    WHERE origin = $origin AND position <= $position AND (position, record_id) < ($position, $record_id)
     ORDER BY position DESC, record_id DESC
     LIMIT $before
 ),
 later AS (
-    SELECT *, row_number() OVER (ORDER BY position, record_id) AS place
+    SELECT record_id, position
     FROM logs
-    WHERE origin = $origin AND (position, record_id) > ($position, $record_id)
+    WHERE origin = $origin AND position >= $position AND (position, record_id) > ($position, $record_id)
     ORDER BY position, record_id
     LIMIT $after
+),
+places AS (
+    SELECT record_id, position, -row_number() OVER (ORDER BY position DESC, record_id DESC) AS place FROM earlier
+    UNION ALL
+    SELECT record_id, position, row_number() OVER (ORDER BY position, record_id) AS place FROM later
 )
 SELECT record_id, "timestamp", service_name, severity_text, severity_number, message, body, problem, origin, position,
        line_count, CAST(place AS INTEGER) AS place
-FROM (SELECT * FROM earlier UNION ALL SELECT * FROM later)
+FROM logs JOIN places USING (position, record_id)
+WHERE origin = $origin
 ORDER BY place
