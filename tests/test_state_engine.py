@@ -10,18 +10,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tests.collect_engine import Restartable, engine, until
+from triage.analyse import Settings, Window, memory_trends
 from triage.collect import docker
+from triage.lake import state
 from triage.lake.state import StateTable
 from triage.lake.table import Lake
+from triage.query import Session
 from triage.state.engine_events import ACTIONS
 from triage.state.follow import once
+from triage.state.samples import Sampler
 from triage.state.selection import Selection
 
 __all__ = ["engine"]
@@ -130,9 +134,9 @@ def test_what_the_engine_has_forgotten_is_concluded_or_noted(engine: Restartable
     restarts = int(engine.docker("inspect", "-f", "{{.RestartCount}}", loops))
     until(lambda: int(engine.docker("inspect", "-f", "{{.RestartCount}}", loops)) >= restarts + 3)
     engine.docker("stop", "-t", "0", loops)
-    client = docker.connect().client.containers.get(busy)
-    for number in range(280):  # more than the engine keeps
-        client.rename(f"busy{number % 2}")
+    api = docker.connect().client.api
+    for _ in range(280):  # more events than the engine keeps
+        api.exec_create(busy, ["true"])
     assert not [row for row in told(engine) if row[0] in (one, loops)]
     found = collect(lake)
     assert collect(lake).equals(found)
@@ -143,13 +147,51 @@ def test_what_the_engine_has_forgotten_is_concluded_or_noted(engine: Restartable
     assert gap["service_name"] == "loops" and "restarts are known by their number only" in gap["message"]
 
 
+def test_a_leaking_container_is_told_from_others_before_it_is_killed(
+    engine: Restartable, lake: Lake, tmp_path: Path
+) -> None:
+    one = "dd if=/dev/zero of=/dev/shm/$n bs=1M count=1 2>/dev/null; n=$((n+1))"
+    bounded = ("--memory", "24m", "--memory-swap", "24m", "--shm-size", "64m")
+    leaks = engine.run("leaks", f"echo begins; while :; do {one}; busybox usleep 700000; done", *bounded)
+    engine.run("teeth", f"while :; do {one}; [ $((n % 6)) = 0 ] && rm /dev/shm/*; busybox usleep 300000; done", *bounded)
+    engine.run("warms", f"while [ ${{n:-0}} -lt 9 ]; do {one}; busybox usleep 300000; done; sleep 600", *bounded)
+    sampler = Sampler(docker.connect(), lake, Selection())
+    began = time.monotonic()
+    while time.monotonic() - began < 17:
+        assert sampler.take() == 3  # the engine reads a container once a second at most
+    sampler.store()
+    assert "oom" not in {action for _, action, _ in told(engine)}
+    now = datetime.now(UTC)
+    with Session([], state=state.file_uris(lake)) as session:
+        window = Window(now - timedelta(minutes=5), now)
+        (trend,) = memory_trends(session, window, Settings(leak_minimum_s=8))
+    assert (trend.container_name, trend.limit_bytes) == ("leaks", 24 << 20)
+    assert trend.time_to_limit is not None and trend.time_to_limit > timedelta()
+    while "oom" not in {action for container, action, _ in told(engine) if container == leaks}:
+        sampler.take()
+    sampler.store()
+    sampler.close()
+    (tmp_path / "triage.toml").write_text("[analysis]\nleak_minimum_s = 8\n")
+    command = [sys.executable, "-m", "triage", "--config", str(tmp_path / "triage.toml"), "--lake", lake.path]
+    subprocess.run([*command, "collect", "--quiet"], check=True, timeout=60)
+    subprocess.run([*command, "report", "--quiet", "-o", str(tmp_path / "r.html"), "--json", str(tmp_path / "r.json")],
+                   check=True, timeout=60)  # fmt: skip
+    summary = json.loads((tmp_path / "r.json").read_text())
+    assert {p["problem"]: p["services"] for p in summary["problems"]} == {
+        "memory.worker_leak": ["leaks"], "memory.out_of_memory": ["leaks"],
+    }  # fmt: skip
+    (incident,) = summary["incidents"]
+    assert incident["suspected_cause"]["problem"] == "memory.worker_leak"
+    assert [trend["container"] for trend in summary["memory_trends"]] == ["leaks"]
+
+
 def test_killing_the_collector_between_events_loses_and_doubles_none(engine: Restartable, lake: Lake) -> None:
     dice = random.Random(8)
     names = [engine.run(f"c{k}", "busybox usleep 700000; exit 1", "--restart", "always") for k in range(3)]
     began = datetime.now(UTC)
     command = [sys.executable, "-m", "triage", "--lake", lake.path, "collect", "--follow", "--quiet", "--stats", "1s"]
     truth: set[tuple[str, str, int]] = set()
-    for round_ in range(5):
+    for round_ in range(4):
         collectors = [
             subprocess.Popen(command, env=os.environ, stderr=subprocess.DEVNULL) for _ in range(1 + (round_ == 3))
         ]

@@ -19,7 +19,7 @@ from triage.analyse.model import MemoryTrend, Settings, Window
 from triage.query import Session
 
 _PARTS = 40
-_LEAST_PARTS = 20  # fewer points show no trend
+_LEAST_PARTS = 15  # fewer points show no trend
 _Z = 2.576  # of the 99 % interval
 _QUARTERS = 4
 _STEADY = 0.4  # each quarter grows by at least so much of the mean growth: a warm-up's last does not
