@@ -120,8 +120,8 @@ def queries(lake: Path) -> dict[str, float]:
     return found
 
 
-def commands(lake: Path) -> dict[str, Cost]:
-    """Whole commands over a lake, start of Python and all: help, one task's story, report; the middle of three."""
+def commands(lake: Path, rounds: int) -> dict[str, Cost]:
+    """Whole commands over a lake, start of Python and all: help, one task's life and story, report; each of median time."""
     with Session(Lake(lake).file_uris()) as session:
         task = session.sql(_TASK)["task_id"][0]
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +131,7 @@ def commands(lake: Path) -> dict[str, Cost]:
             "one task's story": triage(lake, "sql", "--name", "story", "-p", f"id={task}"),
             "triage report": triage(lake, "report", "-o", f"{folder}/report.html"),
         }
-        return {name: middle([cost(command) for _ in range(3)]) for name, command in asked.items()}
+        return {name: middle([cost(command) for _ in range(rounds)]) for name, command in asked.items()}
 
 
 def collect(log: Path, rounds: int) -> tuple[Cost, Cost] | None:

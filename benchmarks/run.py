@@ -29,17 +29,18 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """MB of the logs: against peers, for stages and patterns, for the growth, for pgBadger, for the engine."""
+    """MB of the logs: against peers, for stages, for the number of patterns, for growth, pgBadger and the engine."""
 
     peers: int
     stages: int
+    patterns: int
     growth: tuple[int, ...]
     postgres: int
     engine: int
 
 
-USUAL = Sizes(300, 100, (100, 1500), 60, 300)
-SMALL = Sizes(60, 20, (20,), 20, 20)
+USUAL = Sizes(300, 100, 40, (100, 1500), 60, 300)
+SMALL = Sizes(60, 20, 20, (20,), 20, 20)
 
 
 def mixed(size: int) -> Path:
@@ -80,7 +81,7 @@ def measured(sizes: Sizes, growth: tuple[int, ...], rounds: int) -> Results:
     say("stages")
     found.stages = inside.stages(found.staged)
     say("patterns")
-    found.patterns = inside.patterns(found.staged)
+    found.patterns = inside.patterns(mixed(sizes.patterns))
     for size in growth:
         say(f"growth: {size} MB")
         _grown(found, mixed(size), last=size == sizes.growth[-1])
@@ -116,7 +117,7 @@ def _grown(found: Results, log: Path, *, last: bool) -> None:
         say("queries")
         found.queries = inside.queries(lake)
         say("commands")
-        found.commands = inside.commands(lake)
+        found.commands = inside.commands(lake, found.rounds)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,21 @@
 -- param: until timestamptz
 -- param: most int = 100000
 -- returns: record_id, timestamp, service_name, severity_text, severity_number, problem, message, body
-WITH chosen AS (
-    SELECT record_id, "timestamp", service_name, severity_text, severity_number, problem, message, body
+-- First from which second on there are enough of each kind: putting all records in order would not fit in memory.
+WITH marked AS NOT MATERIALIZED (
+    SELECT *, problem IS NOT NULL OR severity_number >= 17 AS bad, epoch_us("timestamp") // 1000000 AS second
     FROM logs
     WHERE "timestamp" >= $since AND "timestamp" < $until
-    ORDER BY (problem IS NOT NULL OR severity_number >= 17) DESC, "timestamp" DESC, record_id
+), seconds AS (
+    SELECT bad, second, sum(count(*)) OVER (PARTITION BY bad ORDER BY second DESC) - count(*) AS later
+    FROM marked
+    GROUP BY bad, second
+), enough AS (
+    SELECT bad, min(second) AS start FROM seconds WHERE later < $most GROUP BY bad
+), chosen AS (
+    SELECT record_id, "timestamp", service_name, severity_text, severity_number, problem, message, body
+    FROM marked JOIN enough ON marked.bad IS NOT DISTINCT FROM enough.bad AND second >= start
+    ORDER BY marked.bad DESC, "timestamp" DESC, record_id
     LIMIT $most
 )
 SELECT record_id, "timestamp", service_name, severity_text, severity_number, problem,

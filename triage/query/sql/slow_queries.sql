@@ -4,15 +4,18 @@
 -- param: over_ms double = 0
 -- param: most int = 20
 -- returns: query, statements, total_ms, mean_ms, p95_ms, p99_ms, max_ms, record_ids
-WITH masked AS (
+WITH told_twice AS (
     -- auto_explain prints a statement's plan beside the statement itself: one of the two counts, the longer of the pair.
-    SELECT * FROM queries q
+    SELECT DISTINCT q.record_id
+    FROM queries q JOIN queries s
+      ON s.service_name = q.service_name AND s.process_id = q.process_id
+     AND s."timestamp" BETWEEN q."timestamp" - INTERVAL 1 SECOND AND q."timestamp" + INTERVAL 1 SECOND
+     AND abs(s.duration_ms - q.duration_ms) <= 10 + 0.1 * q.duration_ms
+    WHERE q.kind = 'plan' AND s.kind = 'statement' AND q."timestamp" >= $since AND q."timestamp" < $until
+), masked AS (
+    SELECT *
+    FROM queries ANTI JOIN told_twice USING (record_id)
     WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms >= $over_ms
-      AND NOT (kind = 'plan' AND EXISTS (
-          SELECT 1 FROM queries s
-          WHERE s.kind = 'statement' AND s.service_name = q.service_name AND s.process_id = q.process_id
-            AND s."timestamp" BETWEEN q."timestamp" - INTERVAL 1 SECOND AND q."timestamp" + INTERVAL 1 SECOND
-            AND abs(s.duration_ms - q.duration_ms) <= 10 + 0.1 * q.duration_ms))
 )
 SELECT regexp_replace(regexp_replace(regexp_replace(query, '''(?:[^'']|'''')*''', '?', 'g'),
                                      '\$[0-9]+|\b[0-9]+(?:\.[0-9]+)?\b', '?', 'g'), '\s+', ' ', 'g') AS query,
