@@ -8,6 +8,7 @@ milliseconds, which the page sets on every chart at once. Counts are sparse: a s
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,14 +46,13 @@ def specs(report: Report, texts: Texts) -> dict[str, Any]:
 
 
 def short_names(services: Sequence[str]) -> dict[str, str]:
-    """Services without the prefix that all of them share, up to a dash: compose project names say nothing here."""
+    """Services without the prefix that most of them share, up to a dash: compose project names say nothing here."""
     distinct = sorted(set(services))
-    if len(distinct) < 2:
-        return {name: name for name in distinct}
-    first, last = distinct[0], distinct[-1]
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    cut = first[:same].rfind("-") + 1
-    return {name: name[cut:] for name in distinct}
+    begun = Counter(name[: at + 1] for name in distinct for at, c in enumerate(name[:-1]) if c in "-_")
+    shared = [prefix for prefix, count in begun.items() if count > max(1, len(distinct) / 2)]
+    cut = max(shared, key=len, default="")
+    short = {name: name.removeprefix(cut) for name in distinct}
+    return short if len(set(short.values())) == len(distinct) else {name: name for name in distinct}
 
 
 def _data(values: list[Any]) -> Any:
