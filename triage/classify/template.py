@@ -23,6 +23,9 @@ _DIGIT_NAMES = {
 }  # fmt: skip
 _NAMED_DIGIT = rf"\b({'|'.join(_DIGIT_NAMES)})0(\b|j\b|[_.][A-Za-z])"
 _STATUS = {str(d): chr(0x245F + d) for d in range(1, 6)}  # ① … keep the class of an HTTP status through the folding
+_MONTHS = (
+    "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:tember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?"
+)
 _WORD = r"[A-Za-z0-9_.@/%+~-]"
 _HOSTS = r"\b(?:[A-Za-z0-9_-]+\.)+(?:com|net|org|edu|gov|cn|io|de|uk|jp|ru|fr|eu|info|dev|local|localdomain|internal|lan|svc|cluster)(?:\.[a-z]{2})?\b"
 _QUOTED = (
@@ -40,6 +43,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\x1b\[[0-9;]*[A-Za-z]", ""),
     (r"(?i)\[redacted:[a-z_]+:[0-9a-f]{1,6}\]", MASK),
     (r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>,;)\]}]+", MASK),
+    (r"([A-Za-z_])\.{3,}(?:0x)?0\b", f"${{1}}... {MASK}"),  # dot leaders of aligned output
     (r'"?\b([A-Z]{3,7}) \S+ HTTP/0(?:\.0)?\\*"?', f"${{1}} {MASK} HTTP/{_KEEP}"),
     (r'"HTTP/0(?:\.0)? ([①-⑤])[^"]*"', f"HTTP/{_KEEP} ${{1}}"),
     (_QUOTED, f"${{1}}{MASK}"),
@@ -65,7 +69,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\bfor [A-Za-z][A-Za-z0-9_.-]* from <\*>", f"for {MASK} from {MASK}"),
     (r"<\*>(?:(?:, ?|[.:/@#_|=+-])+<\*>)+", MASK),
     (r"<\*>(?:[-.:/@#_]*<\*>)+", MASK),
-    (r"<\*> ?(?:[KMGT]i?B|k[Bb]|bytes|ms|us|µs|ns|secs?|seconds|minutes|hours)\b", MASK),
+    (rf"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?(?:{_MONTHS}) <\*>", MASK),
+    (r"<?<\*> ?(?:[KMGT]i?B|B|k[Bb]|bytes|ms|us|µs|ns|secs?|seconds|minutes|hours)\b", MASK),
     (r"[\s\x00]+", " "),
 )  # fmt: skip
 

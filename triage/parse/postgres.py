@@ -96,7 +96,7 @@ LAYOUTS = (
     ),
     _prefixed("any_prefix", rf"{_STAMP}(?P<prefix>{_ANY}{{0,250}}?{_END})", _SHARED_WORD),
     _prefixed("named_prefix", rf"{_STAMP}(?P<prefix>{_ANY}{{0,200}}?[=@]{_ANY}{{0,100}}?{_END})", WORD),
-    _prefixed("own_word", rf"[\[(<]? ?(?:{_TIME}|(?P<epoch>\d{{10}}(?:\.\d{{1,6}})?))(?:{_ZONE})?(?P<prefix>{_ANY}{{0,250}}?{_END})", _OWN_WORD),
+    _prefixed("own_word", rf"(?:\d{{1,8}}-)?[\[(<]? ?(?:{_TIME}|(?P<epoch>\d{{10}}(?:\.\d{{1,6}})?))(?:{_ZONE})?(?P<prefix>{_ANY}{{0,250}}?{_END})", _OWN_WORD),
     _undated("undated", _PROCESS, _SHARED_WORD),
     _undated("undated_own_word", f"{_PROCESS}|{_PAIRS}", _OWN_WORD),
     _undated("undated_pairs", f"(?:{_PROCESS})*(?:{_PAIRS})", WORD),
