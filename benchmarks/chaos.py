@@ -45,6 +45,7 @@ class Plan:
     seed: int
 
 
+_WAITING = "busybox test -e /begun || echo first start; until busybox test -e /begun; do busybox usleep 50000; done; "
 SHORT = Plan(8, 2, 2, 5.0, 200, 50_000, "1m", 1)
 
 
@@ -70,9 +71,13 @@ class Chaos:
         self.engine.run("local", quiet, *always, "--log-driver", "local")
         self.engine.run("tty", quiet, *always, "-t")
         self.engine.run(
-            "rotating", load, *always, "--log-opt", f"max-size={self.plan.rotate_at}", "--log-opt", "max-file=3"
+            "rotating", _WAITING + load, *always, "--log-opt", f"max-size={self.plan.rotate_at}", "--log-opt", "max-file=3"
         )
         self.engine.run("recreated", quiet, *always)
+        # What rotation deletes before anyone has collected a line cannot be known to be missing.
+        first = self._collect()
+        self._heard(first)
+        self.engine.docker("exec", "rotating", "busybox", "touch", "/begun")
 
     def recreate(self) -> None:
         """Stop, remove and run anew under the same name, as `docker compose up` does."""

@@ -15,6 +15,7 @@ import pytest
 from triage.errors import UnavailableError
 from triage.lake import maintenance, state
 from triage.lake.table import Lake
+from triage.lake.upkeep import Upkeep
 from triage.query import Session
 from triage.schema import CONTAINER_EVENTS, LOGS, STATE
 
@@ -122,6 +123,53 @@ def test_maintenance_keeps_what_it_should(lake: Lake) -> None:
     gone = maintenance.retain(lake, timedelta(days=1), None, date(2026, 2, 5))
     assert [day.date for day in gone] == [date(2026, 2, 3)]
     assert Lake(lake.path).version_of("docker:1") == 49, "what was forgotten is not collected again"
+
+
+def test_months_of_commits_leave_few_files_and_the_cursor(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    care = Upkeep(lake, said.append, commits=20)
+    monkeypatch.setattr(maintenance, "_KEEP_HOURS", 0)
+    for k in range(60):
+        lake.append(records(2, first=2 * k, day=3 + k // 30), {"docker:1": 2 * k + 1})
+        lake.note([{"timestamp": datetime(2026, 2, 3, tzinfo=UTC), "kind": "note", "message": str(k)}])
+        care()
+    assert said == []
+    assert [day.files for day in maintenance.partitions(lake)] == [1, 1]
+    assert len(list(Path(lake.path).rglob("date=*/*.parquet"))) == 2, "what was replaced is deleted"
+    assert len(list(Path(lake.path, "_collection").glob("*.parquet"))) == 1
+    assert Lake(lake.path).version_of("docker:1") == 119
+    assert lake.notes().height == 60
+    with Session(lake.file_uris()) as session:
+        assert session.sql("SELECT position FROM logs ORDER BY 1")["position"].to_list() == list(range(120))
+
+
+def test_maintenance_beside_a_collector_and_a_reader_loses_and_doubles_nothing(lake: Lake) -> None:
+    """Everything at once, by processes of their own."""
+    collector = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from tests.test_lake import records, Lake, Upkeep\n"
+        f"lake = Lake({lake.path!r}); care = Upkeep(lake, print, commits=5)\n"
+        "for k in range(60):\n"
+        "    lake.append(records(5, first=5 * k), {'o': 5 * k + 4}); care()\n"
+    )
+    lake.append(records(5, first=1000, day=2), {"old": 0})
+    with subprocess.Popen([sys.executable, "-c", collector], stdout=subprocess.PIPE, text=True) as process:
+        seen, rounds = 0, 0
+        while process.poll() is None:
+            maintenance.compact(lake)
+            maintenance.reclassify(lake, lambda f: f.with_columns(pl.lit("c.d").alias("problem")), lambda day: None)
+            maintenance.retain(lake, timedelta(days=1), None, date(2026, 2, 4))
+            with Session(lake.file_uris()) as session:
+                count = session.sql("SELECT count(*) AS n FROM logs WHERE day(timestamp) = 3")["n"][0]
+            assert count >= seen
+            seen, rounds = count, rounds + 1
+        assert process.stdout is not None
+        assert process.returncode == 0 and process.stdout.read() == ""
+    assert rounds > 1
+    end = Lake(lake.path)
+    with Session(end.file_uris()) as session:
+        assert session.sql("SELECT position FROM logs ORDER BY 1")["position"].to_list() == list(range(300))
+    assert end.version_of("o") == 299
 
 
 def test_notes_come_back_oldest_first(lake: Lake) -> None:

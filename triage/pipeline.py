@@ -105,11 +105,15 @@ def run(
     progress: Progress | None = None,
     said: Callable[[str], None] = lambda note: None,
     shown: Callable[[pl.DataFrame], None] | None = None,
+    upkeep: Callable[[], None] = lambda: None,
     delay_s: float = COMMIT_DELAY_S,
 ) -> Progress:
-    """Store every record of the batches; `said` hears notes, `shown` sees the records once they are stored."""
+    """Store every record of the batches; `said` hears notes, `shown` sees the records once they are stored.
+
+    `upkeep` is called behind each commit, by the thread that commits.
+    """
     progress = progress or Progress()
-    with _Committer(lake, stages, progress, delay_s, shown) as committer:
+    with _Committer(lake, stages, progress, delay_s, shown, upkeep) as committer:
         for batch, records, cursors in _parsed(_ahead(batches, committer.tick), stages):
             for note in batch.notes:
                 said(note)
@@ -197,9 +201,11 @@ class _Committer:
     """Gathers records of several batches, names and stores them together, behind the run, at a bounded delay."""
 
     def __init__(
-        self, lake: Lake, stages: Stages, progress: Progress, delay_s: float, shown: Callable[[pl.DataFrame], None] | None
-    ) -> None:
+        self, lake: Lake, stages: Stages, progress: Progress, delay_s: float,
+        shown: Callable[[pl.DataFrame], None] | None, upkeep: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._lake, self._stages, self._progress, self._delay, self._shown = lake, stages, progress, delay_s, shown
+        self._upkeep = upkeep
         # Records and the cursors behind them are one item: an interrupt cannot come between them.
         self._gathered: list[tuple[pl.DataFrame, Mapping[str, int]]] = []
         self._notes: list[Mapping[str, Any]] = []
@@ -269,6 +275,7 @@ class _Committer:
             self._progress.committed_at = datetime.now(UTC)
             if self._shown is not None:
                 self._shown(records)
+            self._upkeep()
 
 
 def _ahead(batches: Iterable[Batch], tick: Callable[[], None]) -> Iterator[Batch]:

@@ -231,6 +231,7 @@ def _follow(
     from triage import pipeline
     from triage.collect.docker import Engine
     from triage.collect.follow import follow
+    from triage.lake.upkeep import Upkeep
     from triage.state.follow import StateFollower
     from triage.state.selection import Selection
 
@@ -264,7 +265,10 @@ def _follow(
     run.console.say("following; Ctrl-C ends it and stores what is gathered")
     try:
         with run.console.status(line):
-            pipeline.run(follower, lake, how, progress=progress, said=run.console.say, delay_s=delay_s)
+            pipeline.run(
+                follower, lake, how, progress=progress, said=run.console.say, upkeep=Upkeep(lake, run.console.warn),
+                delay_s=delay_s,
+            )  # fmt: skip
     finally:
         follower.close()
         state.close()

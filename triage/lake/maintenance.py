@@ -1,6 +1,7 @@
 """Looking after a lake: fewer and fuller files, an end to old days, new patterns over old records.
 
-All of it is safe beside readers and collectors: each step is one Delta commit, and replaced files stay for a day.
+All of it is safe beside readers and collectors: each step is one Delta commit, and replaced files stay for half a day.
+A step that removes something has the lake alone; collectors wait.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from triage.lake.table import Lake, _arrow, _translated, writer
 from triage.schema import LOGS
 
 _TARGET_BYTES = 128 << 20
+_TODAY_BYTES = 16 << 20
+_KEEP_HOURS = 12
 FILES_PER_DAY = 24  # more than this in one partition is worth compacting
 
 
@@ -57,18 +60,45 @@ def compact(lake: Lake) -> tuple[int, int]:
     lake.refresh()
     removed = added = 0
     for table in _tables(lake):
-        with _translated(lake.path):
-            done = table.optimize.compact(
-                target_size=_TARGET_BYTES, writer_properties=writer() if table is lake.table else None
-            )
-        removed, added = removed + int(done["numFilesRemoved"]), added + int(done["numFilesAdded"])
+        gone, made = _join(lake, table, _TARGET_BYTES, None)
+        removed, added = removed + gone, added + made
     return removed, added
 
 
+def tidy(lake: Lake, today: date) -> None:
+    """The same a little at a time, for a lake that is being filled; old files and old versions go too."""
+    lake.refresh()
+    for table in (*_tables(lake), *filter(None, [lake.note_table()])):
+        days = table.metadata().partition_columns == ["date"]
+        _join(lake, table, _TODAY_BYTES, [("date", ">=", today.isoformat())] if days else None)
+        if days:
+            _join(lake, table, _TARGET_BYTES, [("date", "<", today.isoformat())])
+        with _translated(lake.path):
+            _vacuum(table)
+            table.create_checkpoint()
+            table.cleanup_metadata()
+    lake.refresh()
+
+
+def _join(lake: Lake, table: DeltaTable, size: int, days: list[tuple[str, str, str]] | None) -> tuple[int, int]:
+    with lake.alone(), _translated(lake.path):
+        table.update_incremental()
+        done = table.optimize.compact(
+            partition_filters=days, target_size=size, max_concurrent_tasks=1,
+            writer_properties=writer() if table is lake.table else None,
+        )  # fmt: skip
+    return int(done["numFilesRemoved"]), int(done["numFilesAdded"])
+
+
 def vacuum(lake: Lake) -> int:
-    """Delete files that no version of the last day needs; how many."""
+    """Delete files that no version of the last hours needs; how many."""
     with _translated(lake.path):
-        return sum(len(table.vacuum(dry_run=False)) for table in _tables(lake))
+        return sum(map(_vacuum, _tables(lake)))
+
+
+def _vacuum(table: DeltaTable) -> int:
+    # Sooner than a checkpoint forgets the removed files, which is after a day: none may be left for ever.
+    return len(table.vacuum(_KEEP_HOURS, dry_run=False, enforce_retention_duration=False))
 
 
 def _tables(lake: Lake) -> list[DeltaTable]:
@@ -87,13 +117,15 @@ def retain(lake: Lake, keep: timedelta | None, keep_bytes: int | None, today: da
     while keep_bytes is not None and len(left) > 1 and sum(day.bytes for day in left) > keep_bytes:
         gone.append(left.pop(0))
     for day in gone:
-        with _translated(lake.path):
+        with lake.alone(), _translated(lake.path):
+            lake.refresh()
             lake.table.delete(f"date = '{day.date.isoformat()}'")
     ends = [today - keep] if keep is not None else []
     ends += [gone[-1].date + timedelta(days=1)] if gone else []
     if ends:
         for table in _tables(lake)[1:]:
-            with _translated(lake.path):
+            with lake.alone(), _translated(lake.path):
+                table.update_incremental()
                 table.delete(f"date < '{max(ends).isoformat()}'")
         vacuum(lake)
     return gone
@@ -105,20 +137,26 @@ def reclassify(
     """Replace each day by itself with `classified` applied, one commit a day; the number of records."""
     count = 0
     for day in partitions(lake):
-        with _translated(lake.path):
-            dataset = lake.table.to_pyarrow_table(filters=[("date", "=", day.date)])
-        records = from_arrow(pl.DataFrame(dataset))
-        changed = classified(records).select(list(LOGS)).sort("service_name", "timestamp", "origin", "position")
-        if changed.height != records.height:  # would lose lines
-            raise UnavailableError("reclassifying changed the number of records", f"{lake.path}, {day.date}")
-        with _translated(lake.path):
-            write_deltalake(
-                lake.table, _arrow(changed), mode="overwrite", predicate=f"date = '{day.date.isoformat()}'",
-                writer_properties=writer(),
-            )  # fmt: skip
-        count += changed.height
+        with lake.alone():
+            count += _reclassified(lake, day.date, classified)
         told(day)
     return count
+
+
+def _reclassified(lake: Lake, day: date, classified: Callable[[pl.DataFrame], pl.DataFrame]) -> int:
+    lake.refresh()
+    with _translated(lake.path):
+        dataset = lake.table.to_pyarrow_table(filters=[("date", "=", day)])
+    records = from_arrow(pl.DataFrame(dataset))
+    changed = classified(records).select(list(LOGS)).sort("service_name", "timestamp", "origin", "position")
+    if changed.height != records.height:  # would lose lines
+        raise UnavailableError("reclassifying changed the number of records", f"{lake.path}, {day}")
+    with _translated(lake.path):
+        write_deltalake(
+            lake.table, _arrow(changed), mode="overwrite", predicate=f"date = '{day.isoformat()}'",
+            writer_properties=writer(),
+        )  # fmt: skip
+    return changed.height
 
 
 def from_arrow(frame: pl.DataFrame) -> pl.DataFrame:

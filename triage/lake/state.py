@@ -15,7 +15,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from deltalake.exceptions import CommitFailedError
 
 from triage.errors import UnavailableError
-from triage.lake.table import Lake, _arrow, _translated
+from triage.lake.table import KEEPING, Lake, _arrow, _translated
 from triage.schema import STATE
 
 _FOLDER = "_state"
@@ -113,7 +113,7 @@ class StateTable:
             self._table = DeltaTable.create(
                 self.path, _arrow(pl.DataFrame(schema=self.schema)).schema, mode="ignore", partition_by=["date"],
                 name=self.name, storage_options=self._options,
-                configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
+                configuration=KEEPING,
             )  # fmt: skip
 
     def _elsewhere(self) -> UnavailableError:

@@ -6,6 +6,7 @@ neither loses nor doubles a line. Local lakes are readable by their owner alone.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,9 @@ NOTES: dict[str, pl.DataType | type[pl.DataType]] = {
 _LOGS_NAME = "logs"
 _NOTES_FOLDER = "_collection"  # Delta passes over folders that begin with an underscore
 _KEY_FILE = "_redaction.key"
+_LOCK_FILE = "_writers.lock"
+# A month of versions, one for every few seconds, would keep half a million of them and every file that was replaced.
+KEEPING = {"delta.deletedFileRetentionDuration": "interval 1 days", "delta.logRetentionDuration": "interval 1 days"}
 _ROW_GROUP = 64 << 10  # small enough that a question for a minute or a task reads little
 # Lookups by key are answered from the filter, where a row group's minimum and maximum say nothing.
 _LOOKUPS = ("task_id", "request_id", "job_id", "user_id", "trace_id", "record_id")
@@ -81,9 +85,7 @@ class Lake:
                 folder.chmod(0o700)
             DeltaTable.create(
                 self.path, _arrow(pl.DataFrame(schema=LOGS)).schema, mode="ignore", partition_by=["date"],
-                name=_LOGS_NAME, storage_options=self.storage_options,
-                # A month of versions would keep every file that compaction replaced.
-                configuration={"delta.deletedFileRetentionDuration": "interval 1 days"},
+                name=_LOGS_NAME, storage_options=self.storage_options, configuration=KEEPING,
             )  # fmt: skip
 
     @property
@@ -111,10 +113,10 @@ class Lake:
         """Store records (columns of LOGS) and cursors in one commit, all or nothing."""
         for name in transactions:
             self.version_of(name)
-        self._hold_to(transactions)
         ordered = records.select(list(LOGS)).sort("date", "service_name", "timestamp", "origin", "position")
         properties = CommitProperties(app_transactions=[Transaction(k, v) for k, v in sorted(transactions.items())])
-        with _translated(self.path):
+        with self._locked(fcntl.LOCK_SH), _translated(self.path):
+            self._hold_to(transactions)
             try:
                 write_deltalake(
                     self.table, _arrow(ordered), mode="append", schema_mode="merge", writer_properties=writer(),
@@ -124,6 +126,29 @@ class Lake:
                 raise self._elsewhere() from error
             self.table.update_incremental()
         self._versions.update(transactions)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No collector commits meanwhile (in object storage one may: then Delta refuses the change that it overtook)."""
+        with self._locked(fcntl.LOCK_EX):
+            try:
+                yield
+            except CommitFailedError as error:
+                hint = "nothing was changed by this step; run it again"
+                raise UnavailableError("the lake was changed by another process meanwhile", self.path, hint) from error
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        if not self.local:
+            yield
+            return
+        with _translated(self.path):
+            descriptor = os.open(Path(self.path, _LOCK_FILE), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _hold_to(self, transactions: Mapping[str, int]) -> None:
         """Another writer of the same origins has stored the same lines: writing ours too would double them."""
@@ -146,16 +171,26 @@ class Lake:
             return
         frame = pl.DataFrame(list(notes), schema=NOTES)
         with _translated(self.path):
-            write_deltalake(self._beside(_NOTES_FOLDER), frame.to_arrow(), mode="append", storage_options=self.storage_options)
+            write_deltalake(
+                self._beside(_NOTES_FOLDER), frame.to_arrow(), mode="append", storage_options=self.storage_options,
+                configuration=KEEPING,
+            )  # fmt: skip
+
+    def note_table(self) -> DeltaTable | None:
+        """The table behind `notes`; None where nothing was ever noted."""
+        with _translated(self.path):
+            place = self._beside(_NOTES_FOLDER)
+            there = DeltaTable.is_deltatable(place, self.storage_options)
+            return DeltaTable(place, storage_options=self.storage_options) if there else None
 
     def notes(self) -> pl.DataFrame:
         """All notes, oldest first."""
+        table = self.note_table()
+        if table is None:
+            return pl.DataFrame(schema=NOTES)
         with _translated(self.path):
-            place = self._beside(_NOTES_FOLDER)
-            if not DeltaTable.is_deltatable(place, self.storage_options):
-                return pl.DataFrame(schema=NOTES)
-            table = DeltaTable(place, storage_options=self.storage_options).to_pyarrow_table()
-        return pl.DataFrame(table).cast(NOTES).sort("timestamp", "origin", "message")  # type: ignore[arg-type]
+            stored = table.to_pyarrow_table()
+        return pl.DataFrame(stored).cast(NOTES).sort("timestamp", "origin", "message")  # type: ignore[arg-type]
 
     def key(self) -> bytes:
         """The secret that redaction marks are made with: the lake's own, so that marks agree between runs."""
