@@ -16,6 +16,7 @@ from triage.classify.pattern_file import nearest, read_pattern
 from triage.errors import PatternError, UsageError
 
 PROBLEMS_FILE = "problems.toml"
+PROBES_FOLDER = "probes"  # what is asked of running programs; `triage.state.probes` reads it
 _PROBLEM_KEYS = ("title", "severity", "guide", "leads_to")
 
 
@@ -73,6 +74,8 @@ class Library:
             shown = root.name if root in roots else str(root)
             for path in sorted(root.rglob("*.toml")):
                 relative = path.relative_to(root)
+                if relative.parts[0] == PROBES_FOLDER:
+                    continue
                 if str(relative) == PROBLEMS_FILE:
                     catalogue |= _read_problems(path, f"{shown}/{relative}")
                 else:
