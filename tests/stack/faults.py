@@ -316,6 +316,7 @@ def _crossing(driver: Driver, entry: Fault) -> list[Answer]:
 @fault("db.slow_query")
 def slow_query(driver: Driver, entry: Fault) -> None:
     """Two statement shapes without an index to help them, with different parameters."""
+    _grow_until_slow(driver)
     needles = (quote("雨夜"), quote("ERROR: deadlock detected"), "abc", "42")
     paths = {
         _SLOW_SIMILAR: [f"/api/v1/ai/messages/similar?needle={needle}" for needle in needles],
@@ -332,6 +333,23 @@ def slow_query(driver: Driver, entry: Fault) -> None:
         entry.slow_statements.append(SlowStatement(shape, len(times), round(min(times), 1), round(max(times), 1)))
     count = sum(s.count for s in entry.slow_statements)
     entry.effects.append(Effect("db.slow_query", count, {POSTGRES: count}))
+
+
+def _grow_until_slow(driver: Driver) -> None:
+    """Messages come in until both statements are slow on this machine, with the plan that they keep."""
+    join = f"{_SLOW_SIMILAR} ON length(a.content) = length(b.content) AND a.content > b.content"
+    join += " WHERE a.user_id = 'u-0000' AND b.content NOT LIKE '%42%'"
+    days = f"{_SLOW_USAGE} FROM ai_messages m CROSS JOIN generate_series(1, 120) AS d(day) GROUP BY m.user_id, d.day"
+    silently = "SET log_min_duration_statement = -1;"  # what the driver does for itself is none of the app's doing
+    for _ in range(8):
+        driver.stack.psql(f"{silently} ANALYZE ai_messages")
+        plans = [driver.stack.psql(f"{silently} EXPLAIN (ANALYZE, TIMING off) {sql}")[-1] for sql in (join, days)]
+        if min(float(plan.split()[2]) for plan in plans) > 1.4 * SLOW_MS:
+            return
+        driver.stack.psql(
+            f"{silently} INSERT INTO ai_messages (conversation_id, user_id, content)"
+            " SELECT conversation_id, user_id, content FROM ai_messages WHERE conversation_id = 'c-seed' LIMIT 3000"
+        )
 
 
 @fault("db.constraint_violation")
