@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,18 @@ def healthy(seed: int = 1, length_s: float = 3600) -> Story:
     story.healthy(length_s)
     story.noise(length_s, "api.not_found", APP, 1 / 30)
     story.noise(length_s, "db.constraint_violation", DB, 1 / 400)
+    return story
+
+
+def clumpy(seed: int, hours: float) -> Story:
+    """Two to eight failures within ten seconds, as of one page, at random times all along."""
+    story = Story(seed)
+    story.healthy(hours * 3600)
+    draw = random.Random(seed)
+    for _ in range(int(hours * 36)):
+        second = draw.uniform(0, hours * 3600 - 10)
+        for _ in range(draw.randint(2, 8)):
+            story.add(second + draw.uniform(0, 10), APP, "no such thing", "api.not_found")
     return story
 
 
@@ -111,6 +124,18 @@ class TestHealthy:
             for step in range(4):
                 story.add(minute * 60 + step, APP, "sync of shop 12 failed", "error.unclassified")
         assert analyse(story, tmp_path) == ()
+
+    @pytest.mark.parametrize("hours", [2, 24])
+    def test_failures_that_always_come_in_clumps_are_background(self, tmp_path: Path, hours: int) -> None:
+        story = clumpy(9, hours)
+        assert analyse(story, tmp_path, Window(START, START + timedelta(hours=hours))) == ()
+
+    def test_a_burst_over_clumps_is_an_incident(self, tmp_path: Path) -> None:
+        story = clumpy(9, 2)
+        for step in range(200):
+            story.add(4000 + step, APP, "no such thing", "api.not_found")
+        (incident,) = analyse(story, tmp_path, Window(START, START + timedelta(hours=2)))
+        assert abs((incident.start - story.at(4000)).total_seconds()) < 60
 
     def test_words_in_benign_records_are_nothing(self, tmp_path: Path) -> None:
         story = healthy()

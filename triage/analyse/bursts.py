@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from statistics import fmean, median, pvariance
 
 import polars as pl
 
@@ -31,6 +32,9 @@ _END_AT_LEAST_S, _END_AT_MOST_S = 60.0, 900.0  # … within what a person reads 
 _GATHERED_BY_CHANCE = 1e-3
 _QUIET_BEFORE_S = 1800.0  # a log that shows nothing but the incident says nothing of before: it is taken as quiet
 _RECURRING = 6  # as many alike bursts, spread over the window, are how this system always is
+_MINUTE_S = 60.0  # failures of one click, one retry, one scan come within a minute
+_THIRDS = 3  # what is usual is so in each third of the time around; another incident is in one of them
+_MINUTES_SEEN = 10  # fewer minutes in a third say little of how failures spread over minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,13 @@ def unlikely(count: float, expected: float, false_alarm: float) -> bool:
     if count <= expected:
         return False
     return count * math.log(count / expected) - count + expected >= -math.log(false_alarm)
+
+
+def _unlikely_few(count: float, expected: float, chance: float) -> bool:
+    """The same bound on the other tail: is `count` or fewer less likely than `chance`?"""
+    if count >= expected:
+        return False
+    return (count * math.log(count / expected) if count else 0.0) - count + expected >= -math.log(chance)
 
 
 def _with_usual_rate(timed: pl.DataFrame, window: Window, settings: Settings) -> pl.DataFrame:
@@ -229,7 +240,48 @@ def _stands_out(
     floor = _floor(settings)
     rate = max(floor, single / outside_s) * _traffic(burst, low, high, activity)
     expected = rate * max(burst.span_s, 1.0)
-    return burst.failures >= settings.ratio * expected and unlikely(burst.failures, expected, settings.false_alarm)
+    if burst.failures < settings.ratio * expected or not unlikely(burst.failures, expected, settings.false_alarm):
+        return False
+    return not _clumps(burst, times, low, high, max(expected, floor), settings)
+
+
+def _clumps(burst: Burst, times: pl.Series, low: datetime, high: datetime, expected: float, settings: Settings) -> bool:
+    """Is it one of the clumps in which these failures always come, such as all those of one page or one retry?
+
+    Failures that come in clumps vary more from minute to minute than chance does. By how much, the least of the three
+    thirds of the time around says; so many failures count as one. Minutes are counted from the burst's edges, so that
+    the clock's do not matter.
+    """
+    before, after = times.filter(times.is_between(low, burst.start, closed="left")), times.filter((times > burst.end) & (times <= high))
+    outside_s = (high - low).total_seconds() - burst.span_s
+    if burst.span_s > _QUIET_BEFORE_S:
+        # Most of what is known is the burst: is the rest too quiet for more of the same?
+        size = _clump_size(_per_minute(times.filter(times.is_between(burst.start, burst.end)), burst.start, burst.end))
+        more = burst.failures / burst.span_s * outside_s
+        if not _unlikely_few((before.len() + after.len()) / size, more / size, settings.false_alarm):
+            return True
+    counts = [*reversed(_per_minute(before, burst.start, low)), *_per_minute(after, burst.end, high)]
+    if len(counts) < _THIRDS * _MINUTES_SEEN:
+        return False
+    thirds = [counts[len(counts) * part // _THIRDS : len(counts) * (part + 1) // _THIRDS] for part in range(_THIRDS)]
+    size = min(_clump_size(third) for third in thirds)
+    usual = max(expected, median(fmean(third) for third in thirds) / _MINUTE_S * burst.span_s)
+    return burst.failures < settings.ratio * usual or not unlikely(burst.failures / size, usual / size, settings.false_alarm)
+
+
+def _per_minute(times: pl.Series, start: datetime, end: datetime) -> list[int]:
+    """Failures in each whole minute from `start` on towards `end`, which may lie before it."""
+    counts = [0] * int(abs((end - start).total_seconds()) // _MINUTE_S)
+    places = ((times - start).dt.total_microseconds().abs() / 1e6 // _MINUTE_S).cast(pl.Int64)
+    for place in places.filter(places < len(counts)):
+        counts[place] += 1
+    return counts
+
+
+def _clump_size(counts: list[int]) -> float:
+    """Variance over mean: 1 if failures come by chance, how many come together if they come in clumps."""
+    mean = fmean(counts) if counts else 0.0
+    return max(1.0, pvariance(counts) / mean) if mean else 1.0
 
 
 def _others(burst: Burst, series: list[Burst], times: pl.Series, low: datetime, high: datetime) -> int:
