@@ -85,7 +85,7 @@ def prometheus(found: tuple[Alert, ...]) -> str:
         "# HELP triage_alert_value The worst value of the rule in the window.",
         "# TYPE triage_alert_value gauge",
         *(
-            f'triage_alert_value{{rule="{_label(alert.rule)}"}} {alert.value:g}'
+            f'triage_alert_value{{rule="{_label(alert.rule)}"}} {alert.value!r}'
             for alert in found
             if alert.value is not None
         ),
