@@ -172,6 +172,29 @@ def test_maintenance_beside_a_collector_and_a_reader_loses_and_doubles_nothing(l
     assert end.version_of("o") == 299
 
 
+@pytest.mark.parametrize("broken", ["torn", "overwritten", "empty", "gone"])
+def test_a_damaged_file_is_named_and_set_aside_and_does_not_block_the_rest(lake: Lake, broken: str) -> None:
+    lake.append(records(5000), {"docker:1": 4999})
+    (bad,) = (Path(file.removeprefix("file://")) for file in lake.file_uris())
+    lake.append(records(10, first=5000, day=4), {"docker:1": 5009})
+    whole = bad.read_bytes()
+    third = len(whole) // 3
+    bad.write_bytes({"torn": whole[:-100], "empty": b"", "overwritten": whole[:third] + b"x" * third + whole[2 * third :]}.get(broken, b""))
+    if broken == "gone":
+        bad.unlink()
+    said: list[str] = []
+    with Session(lake.file_uris(), warn=said.append) as session:
+        assert session.sql("SELECT count(*) AS n, max(body) AS b, max(record_id) AS r FROM logs")["n"].item() == 10
+    assert len(said) == 1 and str(bad) in said[0]
+    (found,) = maintenance.repair(lake)
+    assert (found.path, found.records, found.start) == (str(bad), 5000, datetime(2026, 2, 3, 10, 0, tzinfo=UTC))
+    assert (Path(lake.path, "_damaged", bad.name).exists(), bad.exists()) == (broken != "gone", False)
+    assert lake.notes().select("kind", "lines").row(0) == ("gap", 5000)
+    again = Lake(lake.path)
+    assert (again.version_of("docker:1"), len(again.file_uris()), maintenance.repair(again)) == (5009, 1, [])
+    assert maintenance.compact(again) == (0, 0)
+
+
 def test_notes_come_back_oldest_first(lake: Lake) -> None:
     for second in (2, 1):
         row = {"timestamp": datetime(2026, 2, 3, 10, 0, second, tzinfo=UTC), "kind": "gap", "message": str(second)}

@@ -34,7 +34,7 @@ from triage.lake.table import Lake
 from triage.query import Session
 
 ROOT = Path(__file__).parents[2]
-QUIET_S = 40.0
+QUIET_S = 75.0  # longer than anything is taken to follow from anything
 AFTER = timedelta(seconds=25)  # time limits and retries may end so long after the fault
 _MODELS: dict[str, object] = {"models": ["gpt-4o-mini", "gpt-4o", "flux-1"]}
 _DELAY: dict[str, object] = {"delay": 0.05}
@@ -252,11 +252,9 @@ def run(scenarios: Sequence[Scenario], seed: int, folder: Path) -> list[tuple[Do
         done = drive(services, scenarios, seed)
         command = [sys.executable, "-m", "triage", "--lake", "lake", "collect", "--project", PROJECT]
         subprocess.run(command, cwd=folder, env={**here.env, "PYTHONPATH": str(ROOT)}, check=True)
-    found = diagnose(folder, Window(begun, datetime.now(UTC)))
-    strange = [i for i in found if not any(i.start <= d.end + AFTER and i.end >= d.start - timedelta(seconds=2) for d in done)]
-    for incident in strange:
-        print(f"an incident in quiet time: {incident.start:%H:%M:%S} {dict(incident.counts)}")
-    return [(one, *judged(one, found)) for one in done]
+    # As one looks at it who was called: what was before, and until it is over.
+    before = [begun, *(one.end + AFTER for one in done)]
+    return [(one, *judged(one, diagnose(folder, Window(since, one.end + AFTER)))) for since, one in zip(before, done, strict=False)]
 
 
 def main() -> int:

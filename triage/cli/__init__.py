@@ -40,7 +40,9 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # native code's own class
+            raise
         if callable(show := getattr(error, "show", None)):  # a mistake on the command line
             show()
             return ExitCode.USAGE

@@ -125,7 +125,7 @@ class Run:
 
         lake = self.lake
         lake.require()
-        tables = {"state": state.file_uris(lake), "sql_dirs": self.settings.sql_dirs, **limits}
+        tables = {"state": state.file_uris(lake), "sql_dirs": self.settings.sql_dirs, "warn": self.console.warn, **limits}
         with Session(lake.file_uris(), **tables) as session:  # type: ignore[arg-type]
             yield session
 

@@ -64,7 +64,7 @@ def info(
     if state:
         run.console.say(", ".join(f"{name}: {rows:,} rows" for name, rows in state.items()))
     for row in gaps.iter_rows(named=True):
-        run.console.say(f"gap in {row['service_name']}: {row['message']}")
+        run.console.say(f"gap in {row['service_name'] or 'the lake'}: {row['message']}")
 
 
 @lake_app.command()
@@ -78,6 +78,22 @@ def compact(lake: LakeOption = None, quiet: QuietOption = False, verbose: Verbos
     removed, added = maintenance.compact(store)
     deleted = maintenance.vacuum(store)
     run.console.say(f"{removed} files became {added}; {deleted} old files deleted")
+
+
+@lake_app.command()
+def repair(lake: LakeOption = None, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+    """Read every file; damaged ones are set aside and noted as gaps. Exit code 1 if there were any."""
+    from triage.lake import maintenance
+
+    run = start(lake, quiet, verbose)
+    run.lake.require()
+    found = maintenance.repair(run.lake)
+    for one in found:
+        bounds = f", from {one.start:%Y-%m-%d %H:%M:%S} to {one.end:%Y-%m-%d %H:%M:%S} UTC" if one.start and one.end else ""
+        run.console.warn(f"set aside, with {one.records:,} records{bounds}: {one.path}")
+    run.console.say(f"{len(found)} damaged files" if len(found) != 1 else "1 damaged file")
+    if found:
+        raise typer.Exit(1)
 
 
 @lake_app.command()

@@ -6,11 +6,14 @@ A step that removes something has the lake alone; collectors wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
 from triage.errors import UnavailableError
@@ -104,6 +107,59 @@ def _vacuum(table: DeltaTable) -> int:
 def _tables(lake: Lake) -> list[DeltaTable]:
     """The logs, then the state tables that there are."""
     return [lake.table, *(table.table for table in state.tables(lake) if table.table is not None)]
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A file that could not be read to its end, and the records that were in it; times are None if not known."""
+
+    path: str
+    records: int
+    start: datetime | None
+    end: datetime | None
+
+
+def repair(lake: Lake) -> list[Damaged]:
+    """Move damaged files into `_damaged` and take them out of their tables; each is noted as a gap with its bounds."""
+    if "://" in lake.path:
+        raise UnavailableError("files of an object store cannot be moved", lake.path, "delete the file there, and run this again")
+    found: list[Damaged] = []
+    for table in _tables(lake):
+        with lake.alone(), _translated(lake.path):
+            table.update_incremental()
+            damaged = list(_damaged(table))
+            for one in damaged:
+                _set_aside(Path(lake.path), Path(one.path))
+            if damaged:
+                table.repair()
+        found += damaged
+    lake.note(
+        [
+            {"timestamp": now(), "kind": "gap", "origin": one.path, "start": one.start, "end": one.end,
+             "lines": one.records, "message": f"a damaged file was set aside, with {one.records:,} records"}
+            for one in found
+        ]
+    )  # fmt: skip
+    return found
+
+
+def _damaged(table: DeltaTable) -> Iterator[Damaged]:
+    actions = pl.DataFrame(table.get_add_actions(flatten=True))
+    folder = Path(table.table_uri.removeprefix("file://"))
+    for row in actions.iter_rows(named=True):
+        path = folder / row["path"]
+        try:
+            for group in pq.ParquetFile(path).iter_batches():
+                group.nbytes  # noqa: B018 - reading is the test
+        except (OSError, pa.ArrowException):
+            yield Damaged(str(path), row["num_records"] or 0, row.get("min.timestamp"), row.get("max.timestamp"))
+
+
+def _set_aside(lake: Path, file: Path) -> None:
+    if file.exists():
+        place = lake / "_damaged"
+        place.mkdir(mode=0o700, exist_ok=True)
+        file.rename(place / file.name)
 
 
 def retain(lake: Lake, keep: timedelta | None, keep_bytes: int | None, today: date) -> list[Partition]:

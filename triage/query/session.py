@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,8 @@ from triage.query import named as named_queries
 from triage.query.named import NamedQuery
 
 MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
+# A torn or broken file; not one that may not be read, or that the machine has no room for.
+_DAMAGED = re.compile(r"(?i)magic bytes|decompress|no files found|no such file|too small|corrupt|thrift|tprotocol|footer|metadata|parquet|malformed|don't know what type|varint|dictionary|page header")
 _FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
 _VIEWS = Path(__file__).parent / "sql" / "views"
 _TYPES: dict[Any, str] = {
@@ -41,6 +43,7 @@ _TYPES: dict[Any, str] = {
     pl.List(pl.String): "VARCHAR[]",
 }
 _READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+_NO_ROOM = (duckdb.OutOfMemoryException, duckdb.InterruptException, duckdb.PermissionException)
 _NEXT_STEP = {
     "BinderException": "the columns are listed by: triage sql 'DESCRIBE logs'",
     "CatalogException": "the tables are logs, errors, requests, tasks, queries and "
@@ -63,9 +66,11 @@ class Session:
         memory_limit: str = MEMORY_LIMIT,
         timeout_s: float | None = None,
         unsafe: bool = False,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.timeout_s = timeout_s
         self.unsafe = unsafe
+        self._warn = warn
         self._tables: dict[str, tuple[str, ...]] = {
             name: tuple(_path(str(file)) for file in files)
             for name, files in {"logs": lake_files, **dict.fromkeys(schema.STATE, ()), **(state or {})}.items()
@@ -111,11 +116,8 @@ class Session:
             connection.execute(f"SET {option}={_literal(value)}")
         connection.execute("SET autoinstall_known_extensions=false")
         connection.execute("SET autoload_known_extensions=false")
-        try:
-            for name, columns in {"logs": schema.LOGS, **schema.STATE}.items():
-                connection.execute(f"CREATE VIEW {name} AS {self._stored(self._tables[name], columns)}")
-        except duckdb.Error as error:
-            raise UnavailableError(f"the lake cannot be read: {_first_line(error)}") from None
+        for name in self._tables:
+            self._view(name)
         for view in sorted(_VIEWS.glob("*.sql")):
             connection.execute(f"CREATE VIEW {view.stem} AS {view.read_text(encoding='utf-8')}")
         if not self.unsafe:
@@ -123,6 +125,40 @@ class Session:
             connection.execute("SET temp_directory=''")  # nothing of the lake is written anywhere
             connection.execute("SET enable_external_access=false")
             connection.execute("SET lock_configuration=true")
+
+    def _view(self, table: str) -> None:
+        columns = {"logs": schema.LOGS, **schema.STATE}[table]
+        while True:
+            try:
+                self._connection.execute(f"CREATE OR REPLACE VIEW {table} AS {self._stored(self._tables[table], columns)}")
+            except duckdb.Error as error:
+                if not self._left_out(error):
+                    raise UnavailableError(f"the lake cannot be read: {_first_line(error)}") from None
+            else:
+                return
+
+    def _left_out(self, error: duckdb.Error) -> str | None:
+        """The table that a damaged file belonged to, which is left out from now on; None if no file is to blame."""
+        told = str(error)
+        if not _DAMAGED.search(told) or isinstance(error, _NO_ROOM):
+            return None
+        named = any(file in told for files in self._tables.values() for file in files)  # the reader does not always say
+        for table, files in self._tables.items():
+            damaged = [file for file in files if (file in told if named else not self._whole(file))]
+            if damaged:
+                self._tables[table] = tuple(file for file in files if file not in damaged)
+                for file in damaged:
+                    self._warn(f"a file of the lake is damaged and left out, with its records: {file}; set it aside with: triage lake repair")
+                return table
+        return None
+
+    def _whole(self, file: str) -> bool:
+        """Whether a file can be read to its end."""
+        try:
+            self._connection.execute(f"SELECT max(hash(rows)) FROM read_parquet({_literal(file)}) rows").fetchall()
+        except duckdb.Error as error:
+            return isinstance(error, _NO_ROOM)
+        return True
 
     def _stored(self, files: Sequence[str], wanted: Mapping[str, Any]) -> str:
         """The SELECT behind a table: every column of the schema in its type, null where the files lack it."""
@@ -151,26 +187,31 @@ class Session:
             raise UsageError(f"only SELECT is allowed here, not {kind}", hint="the lake is read-only for queries")
 
     def _run(self, text: str, params: Mapping[str, object] | None) -> pl.DataFrame:
-        try:
-            relation = self._connection.sql(text, params=dict(params) if params else None)
-            # EXPLAIN, and with unsafe=True whatever gives no rows, has no relation.
-            table = _frameable(relation).to_arrow_table() if relation is not None else pl.DataFrame().to_arrow()
-        except KeyboardInterrupt:
-            self._connection.interrupt()
-            raise
-        except RuntimeError as error:
-            # DuckDB sees Ctrl-C before Python does, and raises this class for it.
-            if "interrupted" not in str(error):
+        while True:
+            try:
+                relation = self._connection.sql(text, params=dict(params) if params else None)
+                # EXPLAIN, and with unsafe=True whatever gives no rows, has no relation.
+                table = _frameable(relation).to_arrow_table() if relation is not None else pl.DataFrame().to_arrow()
+            except KeyboardInterrupt:
+                self._connection.interrupt()
                 raise
-            raise KeyboardInterrupt from None
-        except duckdb.InterruptException:
-            limit = f" after {self.timeout_s:g} s" if self.timeout_s else ""
-            raise UsageError(f"the query was stopped{limit}", hint="narrow it down or raise the time limit") from None
-        except duckdb.Error as error:
-            raise _usage(error) from None
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+            except RuntimeError as error:
+                # DuckDB sees Ctrl-C before Python does, and raises this class for it.
+                if "interrupted" not in str(error):
+                    raise
+                raise KeyboardInterrupt from None
+            except duckdb.InterruptException:
+                limit = f" after {self.timeout_s:g} s" if self.timeout_s else ""
+                raise UsageError(f"the query was stopped{limit}", hint="narrow it down or raise the time limit") from None
+            except duckdb.Error as error:
+                damaged = self._left_out(error)
+                if damaged is None:
+                    raise _usage(error) from None
+                self._view(damaged)
+            else:
+                frame = pl.from_arrow(table)
+                assert isinstance(frame, pl.DataFrame)
+                return frame
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
