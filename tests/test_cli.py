@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +121,20 @@ def test_formats_are_clean_on_stdout(demo: Path) -> None:
     assert len(csv) == len(rows) + 1
     table = triage("sql", query, *LAKE, cwd=demo)
     assert all(row["service_name"] in table.stdout for row in rows)
+
+
+def test_ctrl_c_ends_a_query(demo: Path) -> None:
+    """At once, or, where the engine hangs in its own cancelling, at the third."""
+    endless = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(10000000) b"
+    command = [sys.executable, "-m", "triage", *LAKE, "sql", endless]
+    with subprocess.Popen(command, cwd=demo, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(30):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2)
+                break
+            process.send_signal(signal.SIGINT)
+        assert process.returncode == 130
+        assert process.stderr is not None and "Traceback" not in process.stderr.read()
 
 
 EVERY_TYPE = """SELECT *, max(timestamp) OVER () - timestamp AS late, {'k': [1]} AS deep, 'x'::BLOB AS bytes, uuid() AS id,

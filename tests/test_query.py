@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import signal
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,30 +122,6 @@ class TestConfinement:
         with pytest.raises(UsageError, match=r"stopped after 0\.3 s"):
             session.sql("SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b")
         assert session.sql("SELECT 1 AS one")["one"].to_list() == [1]
-
-    def test_ctrl_c_stops_a_query(self) -> None:
-        """In a process of its own: the signal would reach the tests, too."""
-        code = (
-            "import signal\n"
-            "from triage.query import Session\n"
-            "session = Session([])\n"
-            "try:\n"
-            "    print('ready', flush=True)\n"
-            "    session.sql('SELECT sum(a.range * b.range) FROM range(100000000) a, range(10000000) b')\n"
-            "except KeyboardInterrupt:\n"
-            "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-            "    print(session.sql('SELECT 7 AS still')['still'][0])\n"
-        )
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            time.sleep(1)
-            for _ in range(20):  # the engine misses one that comes while it begins
-                process.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(2)
-                    break
-            assert process.stdout.read() == "7\n"
 
     def test_a_query_over_the_memory_limit_is_told_what_to_do(self) -> None:
         session = Session([], memory_limit="32MB")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 
 import typer
 
@@ -21,6 +22,7 @@ __all__ = ["app", "main"]
 def main(arguments: list[str] | None = None) -> None:
     """Run, and end the process with the right code; no traceback reaches a user unless --verbose asks for it."""
     os.umask(0o077)  # log text is for the one who collects it
+    _end_at_the_third_interrupt()
     sys.exit(run(arguments))
 
 
@@ -52,6 +54,22 @@ def run(arguments: list[str] | None = None) -> int:
         told = f"unexpected failure, a bug in triage: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         console.error(TriageError(told, hint="run it again with --verbose and report what it prints"))
         return ExitCode.UNAVAILABLE
+
+
+def _end_at_the_third_interrupt() -> None:
+    """Python hears Ctrl-C only between steps of native code; a query engine that hangs must not take a terminal with it."""
+    heard, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        interrupts = 0
+        while number := os.read(heard, 1):
+            interrupts += number[0] == signal.SIGINT
+            if interrupts == 3:
+                os._exit(ExitCode.INTERRUPTED)
+
+    threading.Thread(target=watch, name="triage-interrupts", daemon=True).start()
 
 
 def stop_on_sigterm() -> None:
