@@ -13,6 +13,7 @@ import pytest
 
 from tests.report_samples import events, report
 from triage.report import render
+from triage.report.charts import LANES
 from triage.report.parts import Report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -81,11 +82,27 @@ def test_opens_from_disk_silently_and_asks_for_nothing_else(open_report: Any) ->
     assert page.page.locator(".chart svg").count() == 3
 
 
-def test_first_screen_says_what_happened_and_shows_the_timeline(open_report: Any) -> None:
-    page = open_report(report()).page
+def test_first_screen_of_a_laptop_says_what_happened_and_shows_the_timeline(open_report: Any) -> None:
+    value = report()
+    crowded = tuple(replace(value.lanes[k % len(value.lanes)], problem=f"db.p{k}") for k in range(LANES))
+    page = open_report(replace(value, lanes=crowded), viewport={"width": 1366, "height": 768}).page
     box = page.locator("#chart-timeline").bounding_box()
     assert "2 incidents" in page.inner_text("#summary")
-    assert box["y"] + box["height"] <= 900
+    assert box["y"] + box["height"] <= 768
+
+
+def test_equal_times_stand_above_each_other_in_all_charts(open_report: Any) -> None:
+    value = report()
+    # The last label stands near the right edge and would hang over it.
+    page = open_report(replace(value, axis=replace(value.axis, steps=value.axis.steps + 1))).page
+    bands = page.eval_on_selector_all(
+        ".chart",
+        """hosts => hosts.map(host => [...host.querySelectorAll('path')]
+            .filter(path => +path.getAttribute('fill-opacity') === 0.09)
+            .map(path => path.getBoundingClientRect()).flatMap(box => [box.left, box.right]))""",
+    )
+    assert len(bands) > 2 and len(bands[0]) == 4
+    assert all(places == pytest.approx(bands[0], abs=1) for places in bands)
 
 
 def drag(page: Any, low: float, high: float) -> None:

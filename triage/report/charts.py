@@ -20,7 +20,9 @@ from triage.report.texts import Texts
 
 LABELS = 300  # width of the names at the left, the same for all charts, so that their times stand above each other
 LANES = 24  # more rows than this push the incidents out of sight; the table below has all
-ROW = 21
+ROW = 21  # pixels of a lane; many lanes are lower, so that the timeline ends on a laptop's first screen
+LEAST_ROW = 15
+TIMELINE = 368
 # Hours and minutes; seconds only where a tick is not on the minute; the page turns utc… into the local twin.
 _CLOCK = {
     False: "utcFormat(datum.value, utcseconds(datum.value) ? '%H:%M:%S' : '%H:%M')",
@@ -69,7 +71,9 @@ def _time(axis: Axis, labels: bool = True) -> alt.X:
         title=None,
         scale=alt.Scale(type="utc", domainMin=alt.ExprRef("low"), domainMax=alt.ExprRef("high"), nice=False),
         axis=alt.Axis(
-            grid=False, tickCount=8, labels=labels, ticks=labels, labelOverlap=True, labelExpr=_CLOCK[many_days(axis)]
+            grid=False, tickCount=8, labels=labels, ticks=labels, labelOverlap=True, labelExpr=_CLOCK[many_days(axis)],
+            # A label that stands over the edge would make this plot narrower than its neighbours.
+            labelBound=True,
         ),
     )
 
@@ -133,7 +137,8 @@ def _timeline(report: Report, texts: Texts) -> Chart:
     if report.marks:
         layers.append(_marks(report.marks, axis, order))
     layers.append(_selection())
-    return _sized(alt.layer(*layers), axis, ROW * (len(lanes) + bool(report.marks)) + 6)
+    rows = len(lanes) + bool(report.marks)
+    return _sized(alt.layer(*layers), axis, max(LEAST_ROW, min(ROW, TIMELINE // rows)) * rows + 6)
 
 
 def _rows(lanes: Sequence[Lane], order: alt.Y, texts: Texts, report: Report) -> Chart:
