@@ -148,6 +148,7 @@ def card(story: tuple[str, str, str, int, int, int]) -> Card:
         problem,
         severity,
         count,
+        count,
         (service,),
         at,
         START + timedelta(seconds=high),
@@ -367,6 +368,7 @@ def report(lang: str = "en", event_count: int = 2000) -> Report:
         ),
         deadlocks=(deadlock,) * 14,
         crossings=(Crossing(deadlock, 14, at(312), at(480)),),
+        inferred_failures=0,
         tasks=(
             TaskSummary(task, 412, 412, 351, 41, 9, 57, 12, 0, 3, 11, 0, 840.0, 4100.0, 18230.0, 41200.0, 61000.0),
             TaskSummary(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.lake_factory import DB, LEADS_TO, START, Story, write
+from tests.lake_factory import DB, LEADS_TO, START, WORKER, Story, write
 from triage.query.session import Session
 from triage.report import digest, formats, model, render
 from triage.report.model import Report, Window
@@ -108,9 +108,52 @@ def test_figures_are_those_of_their_queries(session: Session, report: Report) ->
     assert all(g.count == g.buckets.total for g in report.groups)
     for series in report.series:
         assert len(series.points) == run(series.query).height * len(series.names)
-    slow = run(report.queries["slow"])
-    assert sum(q.count for q in report.slow_queries) == slow["statements"].sum()
+    slow = run(report.queries["slow"]).drop("query", "record_ids", "p99_ms").rows()
+    assert slow and [
+        pytest.approx((q.count, q.total_ms, q.mean_ms, q.p95_ms, q.max_ms)) for q in report.slow_queries
+    ] == slow
     assert report.error_buckets.total == report.totals.errors
+    tasks = {row["task_name"]: row for row in run(report.queries["tasks"]).to_dicts()}
+    assert len(tasks) == len(report.tasks)
+    for task in report.tasks:
+        row = tasks[task.task_name]
+        assert (task.tasks, task.succeeded, task.timeouts) == (row["tasks"], row["succeeded"], row["timeouts"])
+        assert task.failed >= row["failed"]
+    assert sum(task.failed for task in report.tasks) - report.inferred_failures == sum(r["failed"] for r in tasks.values())
+    assert len(report.deadlocks) == run(report.queries["deadlocks"]).height
+    assert report.events.total == run(report.events.query).height
+    worst = {"HighTaskFailureRate": "failures_per_s", "SlowAPIResponse": "p95_ms"}
+    for alert in report.alerts:
+        value = run(report.queries[f"alert.{alert.rule}"])[worst[alert.rule]].max()
+        assert value and alert.value == pytest.approx(value / (1000 if alert.unit == "s" else 1))
+    services = run(report.totals.query).select("service_name", "records", "errors").rows()
+    assert [(s.service, s.records, s.errors) for s in report.services] == services
+    origins = run(report.collection.query).select("origin", "records").rows()
+    assert [(o.origin, o.records) for o in report.collection.origins] == origins
+
+
+def test_cards_count_what_their_queries_count(session: Session, report: Report) -> None:
+    cards = [card for chapter in report.chapters for card in chapter.cards]
+    assert cards
+    for card in cards:
+        counted = session.sql(formats.inlined(card.query))
+        assert card.records == counted["records"].sum()
+        assert set(counted["service_name"]) <= set(card.services)
+        for item in card.evidence:
+            around = session.sql(formats.inlined(item.query))
+            shown = [r.record_id for r in (*item.before, *item.after)]
+            assert shown == around["record_id"].to_list()
+
+
+def test_a_failure_that_only_its_workers_end_tells_is_told_apart(library: Library, tmp_path: Path) -> None:
+    story = Story()
+    story.healthy(300)
+    story.task(100, end=None)
+    story.add(120, WORKER, "WorkerLostError: Worker exited prematurely: signal 9 (SIGKILL)", "task.worker_lost")
+    with Session(write(story.frame(), tmp_path / "lake")) as opened:
+        made = model.build(opened, Window(START, START + timedelta(seconds=300)), library)
+    assert made.inferred_failures == sum(task.lost for task in made.tasks) == 1
+    assert "1 of the failures is concluded" in render.html(made)
 
 
 def test_incident_has_cards_with_evidence_and_a_filled_runbook(report: Report) -> None:

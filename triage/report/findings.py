@@ -8,8 +8,9 @@ import polars as pl
 
 from triage import analyse
 from triage.analyse import Deadlock, Incident, ProblemCount, Step, TaskLife, Window
+from triage.analyse.alerts import REQUEST_RULE, TASK_RULE
 from triage.report import figures, runbooks
-from triage.report.parts import Buckets, Card, Chapter, Crossing, Evidence, Lane, Problem, ProblemRow
+from triage.report.parts import Buckets, Card, Chapter, Crossing, Evidence, Lane, Problem, ProblemRow, Query
 from triage.report.sources import Source, record
 
 EVIDENCE = 3  # records shown of each problem; the event table has all
@@ -55,10 +56,9 @@ def roles(services: Mapping[str, str]) -> dict[str, str]:
 def _card(
     source: Source, incident: Incident, step: Step, known: Mapping[str, Problem], roles: Mapping[str, str]
 ) -> Card:
-    query = source.query(
-        "report_evidence", since=step.first_seen, until=step.last_seen, problem=step.problem, most=EVIDENCE
-    )
-    rows = [record(row) for row in source.rows(query)]
+    span = {"since": step.first_seen, "until": step.last_seen, "problem": step.problem}
+    query = source.query("report_problem_records", **span)
+    rows = [record(row) for row in source.rows(source.query("report_evidence", **span, most=EVIDENCE))]
     if not rows:  # derived from other records, or begun long before its record was written
         rows = list(figures.records(source, step.evidence.record_ids[:EVIDENCE]).values())
     evidence = tuple(figures.context(source, row) for row in rows)
@@ -66,6 +66,7 @@ def _card(
         step.problem,
         figures.severity(step.problem, known),
         step.count,
+        sum(row["records"] for row in source.rows(query)),
         step.services,
         step.first_seen,
         step.last_seen,
@@ -142,6 +143,15 @@ def _together(parts: Sequence[Buckets]) -> Buckets:
         for step, count in part.pairs:
             sums[step] = sums.get(step, 0) + count
     return Buckets(tuple(sorted(sums.items())))
+
+
+def alert_queries(source: Source, thresholds: analyse.Settings | None) -> dict[str, Query]:
+    """What each of the guide's rules was evaluated on; its worst row is the value shown."""
+    over = int((thresholds or analyse.Settings()).alert_window_s)
+    return {
+        f"alert.{TASK_RULE}": source.query("task_failure_rate", **source.window, over_s=over),
+        f"alert.{REQUEST_RULE}": source.query("request_p95", **source.window, step_s=over),
+    }
 
 
 def crossings(deadlocks: Sequence[Deadlock]) -> tuple[Crossing, ...]:

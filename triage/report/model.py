@@ -69,11 +69,13 @@ def build(
         "tasks": source.query("task_failures", **source.window),
         "new": source.query("new_templates", **source.window),
         "stopped": source.query("rhythms", **source.window),
-        "alerts": source.query("task_failure_rate", **source.window),
         "containers": container_query,
         "memory": source.query("memory_trend", **source.window),
         "marks": mark_query,
+        **findings.alert_queries(source, thresholds),
     }
+    tasks = analyse.task_summaries(lives)
+    stated = {row["task_name"]: row["failed"] for row in source.rows(queries["tasks"])}
     return Report(
         start=window.start,
         end=window.end,
@@ -90,7 +92,8 @@ def build(
         slow_queries=analyse.slow_queries(session, window, most=QUERIES),
         deadlocks=deadlocks,
         crossings=findings.crossings(deadlocks),
-        tasks=analyse.task_summaries(lives),
+        tasks=tasks,
+        inferred_failures=sum(max(0, task.failed - stated.get(task.task_name, 0)) for task in tasks),
         groups=groups,
         new=analyse.new_templates(session, window),
         stopped=analyse.stopped(session, window),

@@ -205,7 +205,8 @@ class Card:
 
     problem: str
     severity: str
-    count: int
+    count: int  # distinct failures
+    records: int  # that say so; 0 where it was concluded from others
     services: tuple[str, ...]
     first_seen: datetime
     last_seen: datetime
@@ -337,6 +338,7 @@ class Report:
     deadlocks: tuple[Deadlock, ...]
     crossings: tuple[Crossing, ...]
     tasks: tuple[TaskSummary, ...]
+    inferred_failures: int  # of the tasks that failed: no record states it, a worker's death implies it
     groups: tuple[ErrorGroup, ...]
     new: tuple[NewTemplate, ...]
     stopped: tuple[Stopped, ...]
@@ -345,7 +347,7 @@ class Report:
     skew: tuple[ClockSkew, ...]
     collection: Collection
     events: EventColumns
-    queries: Mapping[str, Query]  # section -> query
+    queries: Mapping[str, Query]  # section -> query; `alert.<rule>` -> a rule's
     error_buckets: Buckets
     known: Mapping[str, Problem]  # every problem of the library
     version: str = ""
