@@ -159,6 +159,17 @@ def test_a_click_on_a_cell_goes_to_its_evidence(open_report: Any) -> None:
     assert "#inc-20260203T100512Z-" in page.url
 
 
+def test_later_cards_are_folded_and_a_link_to_one_opens_it(open_report: Any) -> None:
+    page = open_report(report()).page
+    cards = page.locator(".incident").first.locator(".card")
+    assert cards.nth(0).locator(".cols").is_visible() and not cards.nth(3).locator(".cols").is_visible()
+    page.locator(".incident").first.locator(".chain a").nth(4).click()
+    page.wait_for_timeout(100)
+    assert cards.nth(4).locator(".cols").is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert cards.nth(3).locator(".cols").is_visible()
+
+
 def test_search_finds_among_a_hundred_thousand_and_opens_quickly(open_report: Any) -> None:
     value = replace(report(), events=events(100_000))
     opened = open_report(value)

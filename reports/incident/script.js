@@ -305,6 +305,7 @@ function reveal() {
   const target = location.hash.length > 1 && $(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
   for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+  for (const fold of target.querySelectorAll(":scope > .fold")) fold.open = true;
   target.scrollIntoView();
 }
 addEventListener("hashchange", reveal);
