@@ -185,7 +185,7 @@ def incident(ident: str, stories: list[tuple[str, str, str, int, int, int]], imp
     services = tuple(dict.fromkeys(s[1] for s in stories))
     counts = {s[0]: s[5] for s in stories}
     found = Incident(ident, start, end, False, names, services, counts, cause, tuple(chain), impact)
-    return Chapter(found, tuple(card(s) for s in stories), QUERY)
+    return Chapter(found, tuple(card(s) for s in stories), QUERY, QUERY)
 
 
 def events(count: int = 2000) -> EventColumns:
@@ -368,6 +368,7 @@ def report(lang: str = "en", event_count: int = 2000) -> Report:
         ),
         deadlocks=(deadlock,) * 14,
         crossings=(Crossing(deadlock, 14, at(312), at(480)),),
+        failed_requests=118,
         inferred_failures=0,
         tasks=(
             TaskSummary(task, 412, 412, 351, 41, 9, 57, 12, 0, 3, 11, 0, 840.0, 4100.0, 18230.0, 41200.0, 61000.0),

@@ -122,6 +122,11 @@ def test_figures_are_those_of_their_queries(session: Session, report: Report) ->
     assert sum(task.failed for task in report.tasks) - report.inferred_failures == sum(r["failed"] for r in tasks.values())
     assert len(report.deadlocks) == run(report.queries["deadlocks"]).height
     assert report.events.total == run(report.events.query).height
+    assert report.failed_requests == run(report.queries["requests"])["failed"].sum()
+    for chapter in report.chapters:
+        impact, routes = chapter.incident.impact, run(chapter.routes)
+        assert (impact.failed_requests, impact.slow_requests) == (routes["failed"].sum(), routes["slow"].sum())
+        assert [(r.route, r.requests, r.failed, r.slow) for r in impact.by_route] == routes.rows()[: len(impact.by_route)]
     worst = {"HighTaskFailureRate": "failures_per_s", "SlowAPIResponse": "p95_ms"}
     for alert in report.alerts:
         value = run(report.queries[f"alert.{alert.rule}"])[worst[alert.rule]].max()

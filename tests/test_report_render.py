@@ -18,7 +18,7 @@ from tests.report_samples import catalogue, report
 from triage._data import data_dir
 from triage.analyse.model import Impact
 from triage.errors import UsageError
-from triage.report import formats, render, runbooks
+from triage.report import formats, prose, render, runbooks
 from triage.report.parts import Buckets, Collection, Query, Report, Totals
 from triage.report.texts import Texts
 from triage.visible import visible
@@ -145,6 +145,15 @@ def with_incident(value: Report, **changes: Any) -> Report:
 def test_incident_without_harm_says_so() -> None:
     value = with_incident(report(), impact=Impact(0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0))
     assert "No failed task or request" in render.html(value)
+
+
+def test_incidents_that_overlap_are_not_added_up() -> None:
+    value = report()
+    twice = replace(value, chapters=(value.chapters[0],) * 2)
+    shown = {key: number for key, number, _ in prose.figures(twice)}
+    assert shown["failed_requests"] == value.failed_requests
+    assert shown["failed_tasks"] == sum(task.failed for task in value.tasks)
+    assert "users" not in shown and "users" in {key for key, _, _ in prose.figures(with_incident(value))}
 
 
 def test_arrow_is_drawn_only_where_a_direction_is_known() -> None:

@@ -25,7 +25,7 @@ from triage.query import Session
 
 _EVIDENCE = 20
 _GRAVE = ("memory.out_of_memory", LEAK)
-_ANSWERED = timedelta(seconds=1)  # requests that failed are answered a moment after the problem was logged
+ANSWERED = timedelta(seconds=1)  # requests that failed are answered a moment after the problem was logged
 
 
 def incidents(
@@ -82,7 +82,7 @@ def _incident(
     cause = causes.suspect(onsets, reach)
     counts = Counter({onset.problem: onset.count for onset in onsets})
     start, end = group.start, group.end
-    of_incident = Window(start, end + _ANSWERED)
+    of_incident = Window(start, end + ANSWERED)
     return Incident(
         id=_ident(group),
         start=start,

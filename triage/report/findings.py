@@ -9,6 +9,7 @@ import polars as pl
 from triage import analyse
 from triage.analyse import Deadlock, Incident, ProblemCount, Step, TaskLife, Window
 from triage.analyse.alerts import REQUEST_RULE, TASK_RULE
+from triage.analyse.incidents import ANSWERED
 from triage.report import figures, runbooks
 from triage.report.parts import Buckets, Card, Chapter, Crossing, Evidence, Lane, Problem, ProblemRow, Query
 from triage.report.sources import Source, record
@@ -31,6 +32,7 @@ def incidents(
     thresholds: analyse.Settings | None,
 ) -> tuple[Chapter, ...]:  # fmt: skip
     """Every incident, in order of time, with evidence and runbook for each of its problems."""
+    slow_ms = (thresholds or analyse.Settings()).slow_request_ms
     leads_to = {name: problem.leads_to for name, problem in known.items()}
     found = analyse.incidents(source.session, Window(source.start, source.end), leads_to, thresholds, lives)
     return tuple(
@@ -38,6 +40,7 @@ def incidents(
             incident,
             tuple(_card(source, incident, step, known, roles) for step in incident.chain),
             source.query("report_problem_steps", since=incident.start, until=incident.end, step_s=source.axis.step_s),
+            source.query("request_outcomes", since=incident.start, until=incident.end + ANSWERED, over_ms=slow_ms),
         )
         for incident in sorted(found, key=lambda i: (i.start, i.id))
     )

@@ -222,6 +222,7 @@ class Chapter:
     incident: Incident
     cards: tuple[Card, ...]
     query: Query
+    routes: Query  # of the requests that it hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +339,7 @@ class Report:
     deadlocks: tuple[Deadlock, ...]
     crossings: tuple[Crossing, ...]
     tasks: tuple[TaskSummary, ...]
+    failed_requests: int  # answered with 5xx
     inferred_failures: int  # of the tasks that failed: no record states it, a worker's death implies it
     groups: tuple[ErrorGroup, ...]
     new: tuple[NewTemplate, ...]

@@ -122,13 +122,17 @@ def impact(value: Impact, texts: Texts) -> Markup:
 
 
 def figures(report: Report) -> list[tuple[str, int, Buckets | None]]:
-    """The key numbers, without those that are zero because nothing happened."""
-    failed = [_sum(report, name) for name in ("failed_tasks", "failed_requests", "users")]
+    """The key numbers of the window, without those that are zero because nothing happened.
+
+    Incidents may overlap, so what they hit must not be added up: requests and tasks are the window's, and users, who
+    are known for an incident only, are left to the incidents where there are several.
+    """
+    users = report.incidents[0].impact.users if len(report.incidents) == 1 else 0
     rows: list[tuple[str, int, Buckets | None]] = [
         ("incidents", len(report.incidents), None),
-        ("failed_requests", failed[1], None),
-        ("failed_tasks", failed[0], None),
-        ("users", failed[2], None),
+        ("failed_requests", report.failed_requests, None),
+        ("failed_tasks", sum(task.failed for task in report.tasks), None),
+        ("users", users, None),
         ("errors", report.totals.errors, report.error_buckets),
         ("problems", report.totals.problems, None),
         ("unclassified", report.totals.unclassified, None),
@@ -136,10 +140,6 @@ def figures(report: Report) -> list[tuple[str, int, Buckets | None]]:
     ]
     always = {"incidents", "errors", "records"}
     return [row for row in rows if row[1] or row[0] in always]
-
-
-def _sum(report: Report, name: str) -> int:
-    return sum(getattr(i.impact, name) or 0 for i in report.incidents)
 
 
 def contents(report: Report, texts: Texts) -> list[tuple[str, str, int | None]]:
