@@ -128,8 +128,11 @@ def test_dragging_filters_everything_below_and_counts_exactly(open_report: Any) 
     assert "10:18" in selection or "10:17" in selection
     shown = int(page.inner_text("#matches").split()[0].replace(",", ""))
     assert 200 < shown < 400
+    assert page.locator("#deadlocks").is_hidden() and page.locator("#problems").is_visible()
+    assert page.locator("#tasks .of-window").is_visible()
     page.click("#clear")
     page.wait_for_timeout(150)
+    assert page.locator("#deadlocks").is_visible() and page.locator("#tasks .of-window").is_hidden()
     assert page.locator("#problem-db-deadlock").is_visible()
     assert page.inner_text("#matches").startswith("2,000 of")
 

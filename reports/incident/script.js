@@ -91,6 +91,12 @@ function apply() {
     const from = Date.parse(node.dataset.from), to = Date.parse(node.dataset.to);
     node.classList.toggle("out", on && (to < state.from || from >= state.to));
   }
+  // What cannot be counted by time says so; a section of which nothing is left goes.
+  for (const node of all(".of-window")) node.hidden = !on;
+  for (const section of all("main > section")) {
+    const rows = all(".in-time, tr:has(.c[data-b])", section);
+    section.classList.toggle("out", rows.length > 0 && rows.every((row) => row.classList.contains("out")));
+  }
   const zoomed = state.low !== axis.start || state.high !== axis.end;
   $("clear") && ($("clear").hidden = !on, $("zoom").hidden = !on, $("reset").hidden = !zoomed, $("hint").hidden = on);
   if ($("selection")) $("selection").textContent = on ? `${say("selection")} ${clock(state.from)} – ${clock(state.to)}` : "";

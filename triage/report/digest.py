@@ -215,7 +215,28 @@ def slack(digest: Digest) -> dict[str, Any]:
             lines = [f"*{texts.t(f'digest.{name}')}*"]
             lines += [f"• {c.today:,} ({c.per_day:,.1f}) {_slack_safe(_title(c, texts))}" for c in rows[:8]]
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(lines)[:2900]}})
+    blocks += [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "\n".join((f"*{title}*", *lines))[:2900]}}
+        for title, lines in _slack_lists(digest, texts)
+        if lines
+    ]
     return {"text": headline(digest, texts), "blocks": blocks}
+
+
+def _slack_lists(digest: Digest, texts: Texts) -> list[tuple[str, list[str]]]:
+    """What stands below the changes: title and lines, empty where there is nothing."""
+    alerts = [
+        f"• {_slack_safe(prose.alert_name(a.rule, texts))}: {formats.quantity(a.value, a.unit)} "
+        f"({texts.t('column.threshold')} {formats.quantity(a.threshold, a.unit)})"
+        for a in digest.alerts
+    ]
+    slow = [
+        f"• {q.count:,} × {formats.ms(q.mean_ms)}: {_slack_safe(formats.shorten(' '.join(q.query.split()), 160))}"
+        for q in digest.slow_queries[:5]
+    ]
+    tasks = [f"• {t.failed:,} / {t.tasks:,} {_slack_safe(t.task_name)}" for t in digest.tasks[:8]]
+    titles = (texts.t("section.alerts"), texts.t("digest.slow"), texts.t("digest.tasks"))
+    return list(zip(map(str, titles), (alerts, slow, tasks), strict=True))
 
 
 def headline(digest: Digest, texts: Texts) -> str:
