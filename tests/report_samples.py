@@ -34,6 +34,7 @@ from triage.report.parts import (
     Chapter,
     Collection,
     Crossing,
+    Database,
     ErrorGroup,
     EventColumns,
     Evidence,
@@ -414,5 +415,9 @@ def report(lang: str = "en", event_count: int = 2000) -> Report:
         queries=dict.fromkeys(names, QUERY),
         error_buckets=Buckets(tuple((p.step, int(p.value)) for p in lines[0].points)),
         known=catalogue(lang),
+        impact=chapters[0].incident.impact,
+        lives=(),
+        requests=(),
+        database=Database(),
         version="0.1.0",
     )

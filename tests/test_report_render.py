@@ -240,7 +240,7 @@ def test_contract_shape() -> None:
                         "suspected_cause": {"required": ["problem", "service", "first_seen", "confidence", "evidence"]},
                         "impact": {
                             "required": ["failed_tasks", "failed_requests", "users", "jobs"],
-                            "additionalProperties": count,
+                            "properties": dict.fromkeys(("failed_tasks", "failed_requests", "users", "jobs"), count),
                         },
                     },
                 }

@@ -49,7 +49,7 @@ from triage.analyse.novelty import new_templates, stopped
 from triage.analyse.postgres import checkpoints, lock_waits, saturation, temp_files
 from triage.analyse.requests import request_lives
 from triage.analyse.slow_queries import slow_queries
-from triage.analyse.tasks import task_lives, task_summaries
+from triage.analyse.tasks import task_lives, task_summaries, troubled
 
 __all__ = [
     "Alert",
@@ -101,5 +101,6 @@ __all__ = [
     "task_summaries",
     "temp_files",
     "totals",
+    "troubled",
     "unclassified_errors",
 ]

@@ -14,7 +14,7 @@ import polars as pl
 from triage import schema
 from triage.analyse.memory import memory_trends
 from triage.analyse.model import Settings, TaskLife, Window
-from triage.analyse.tasks import late_after_s, task_lives
+from triage.analyse.tasks import task_lives
 from triage.query import Session
 
 KEYS = ("task_id", "request_id", "job_id", "user_id")
@@ -124,7 +124,6 @@ def _with_attempts(events: pl.DataFrame) -> pl.DataFrame:
 
 def _stuck(lives: Sequence[TaskLife]) -> pl.DataFrame:
     """Tasks that were sent and not received, or received far too late, as events at the time of sending."""
-    limit_s = late_after_s(lives)
     rows = [
         {
             "problem": STUCK,
@@ -143,6 +142,6 @@ def _stuck(lives: Sequence[TaskLife]) -> pl.DataFrame:
             "derived": True,
         }
         for life in lives
-        if life.sent_at and (life.state == "stuck" or (life.late and (life.wait_ms or 0) > limit_s * 1000))
+        if life.sent_at and (life.state == "stuck" or life.late)
     ]
     return pl.DataFrame(rows, schema=_COLUMNS)  # type: ignore[arg-type]

@@ -17,10 +17,9 @@ from triage.analyse.model import (
     TaskLife,
     Window,
 )
-from triage.analyse.tasks import task_lives
+from triage.analyse.tasks import FAILED, task_lives
 from triage.query import Session
 
-FAILED = ("failed", "timeout", "lost")
 _LISTED = 50
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
 from typing import Any
 
-from triage.analyse.model import Alert, Deadlock, Incident
+from triage.analyse.model import Deadlock, Impact, Incident, Step
 from triage.report import formats
 from triage.report.parts import Collection, ErrorGroup, Report
 
@@ -35,46 +37,45 @@ def summary(report: Report) -> dict[str, Any]:
             for p in report.problems
         ],
         "incidents": [incident_json(incident) for incident in report.incidents],
-        "slow_queries": [
-            {
-                "fingerprint": q.fingerprint,
-                "query": q.query,
-                "count": q.count,
-                "total_ms": q.total_ms,
-                "mean_ms": q.mean_ms,
-                "p95_ms": q.p95_ms,
-                "max_ms": q.max_ms,
-            }
-            for q in report.slow_queries
-        ],
+        "impact": _impact(report.impact),
+        "tasks": _plain(report.tasks),
+        "task_lives": [{**_plain(life), "duplicate": life.duplicate} for life in report.lives],
+        "requests": _plain(report.requests),
+        "slow_queries": _plain(report.slow_queries),
         "deadlocks": [_deadlock(deadlock) for deadlock in report.deadlocks],
-        "new_templates": [
-            {
-                "fingerprint": w.fingerprint,
-                "template": w.template,
-                "service": w.service,
-                "count": w.count,
-                "first_seen": formats.rfc3339(w.first_seen),
-            }
-            for w in report.new
-        ],
+        "deadlock_pairs": _plain(report.database.pairs),
+        "lock_waits": _plain(report.database.lock_waits),
+        "connections": _plain(report.database.connections),
+        "checkpoints": _plain(report.database.checkpoints),
+        "temp_files": _plain(report.database.temp_files),
+        "new_templates": _plain(report.new),
+        "stopped": _plain(report.stopped),
         "unclassified_errors": [_group(group) for group in report.unclassified],
-        "alerts": [_alert(alert) for alert in report.alerts],
+        "alerts": _plain(report.alerts),
+        "clock_skew": _plain(report.skew),
         "collection": _collection(report.collection),
         **_state(report),
     }
 
 
+def _plain(value: Any) -> Any:
+    """The values of the analysis by their own names: times as text, the rest as it is."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, datetime):
+        return formats.rfc3339(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
 def _state(report: Report) -> dict[str, Any]:
     """What the engine said; a lake without state has no such keys."""
     parts = {
-        "containers": [
-            {**asdict(row), "last_end": row.last_end and formats.rfc3339(row.last_end)} for row in report.containers
-        ],
-        "container_marks": [
-            {"timestamp": formats.rfc3339(m.timestamp), "service": m.service, "kind": m.kind, "detail": m.detail}
-            for m in report.marks
-        ],
+        "containers": _plain(report.containers),
+        "container_marks": _plain(report.marks),
         "memory_trends": [
             {
                 "service": k.service,
@@ -111,28 +112,35 @@ def incident_json(incident: Incident) -> dict[str, Any]:
             "first_seen": formats.rfc3339(cause.first_seen),
             "confidence": round(cause.confidence, 3),
             "level": cause.level,
-            "evidence": [{"sentence": e.sentence, "record_ids": list(e.record_ids)} for e in cause.evidence],
+            "evidence": _plain(cause.evidence),
+            "runner_up": cause.runner_up,
         },
-        "chain": [
-            {
-                "problem": step.problem,
-                "service": step.service,
-                "first_seen": formats.rfc3339(step.first_seen),
-                "count": step.count,
-                "role": step.role,
-                "caused_by": list(step.caused_by),
-            }
-            for step in incident.chain
-        ],
-        "impact": {
-            "failed_tasks": impact.failed_tasks,
-            "failed_requests": impact.failed_requests,
-            "users": impact.users,
-            "jobs": impact.jobs,
-            "slow_requests": impact.slow_requests,
-            "stuck_tasks": impact.stuck_tasks,
-            "lost_tasks": impact.lost_tasks,
-        },
+        "chain": [_step(step) for step in incident.chain],
+        "impact": _impact(impact),
+        "why": incident.why,
+        "record_ids": list(incident.record_ids),
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {**_plain(step), "after_s": round(step.after_s, 3)}
+
+
+def _impact(impact: Impact) -> dict[str, Any]:
+    return {
+        "failed_tasks": impact.failed_tasks,
+        "failed_requests": impact.failed_requests,
+        "users": impact.users,
+        "jobs": impact.jobs,
+        "slow_requests": impact.slow_requests,
+        "retried_tasks": impact.retried_tasks,
+        "late_tasks": impact.late_tasks,
+        "stuck_tasks": impact.stuck_tasks,
+        "lost_tasks": impact.lost_tasks,
+        "degraded_minutes": impact.degraded_minutes,
+        "error_budget_used": impact.error_budget_used,
+        "by_route": _plain(impact.by_route),
+        "by_task": _plain(impact.by_task),
     }
 
 
@@ -144,6 +152,9 @@ def _deadlock(deadlock: Deadlock) -> dict[str, Any]:
             for p in deadlock.processes
         ],
         "victim": deadlock.victim,
+        "service": deadlock.service,
+        "record_id": deadlock.record_id,
+        "shape": deadlock.shape,
     }
 
 
@@ -157,18 +168,6 @@ def _group(group: ErrorGroup) -> dict[str, Any]:
         "last_seen": formats.rfc3339(group.last_seen),
         "services": list(group.services),
         "example": {"record_id": group.example.record_id, "body": group.example.body},
-    }
-
-
-def _alert(alert: Alert) -> dict[str, Any]:
-    return {
-        "rule": alert.rule,
-        "firing": alert.firing,
-        "value": alert.value,
-        "threshold": alert.threshold,
-        "unit": alert.unit,
-        "since": alert.since and formats.rfc3339(alert.since),
-        "active": alert.active,
     }
 
 

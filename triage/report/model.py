@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from triage import analyse
 from triage.analyse import Settings, Window
 from triage.report import figures, findings
-from triage.report.parts import Buckets, Collection, Gap, Report, Series
+from triage.report.parts import Buckets, Collection, Database, Gap, Report, Series
 from triage.report.sources import Source
 from triage.report.texts import Entry, catalogue
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Collection", "Gap", "Library", "Report", "Window", "build"]
 QUERIES = 50  # slow statements listed
+LIVES = 200  # of tasks and of requests, those that went wrong first; `task_lives` and `request_lives` give all
+ROWS = 500  # of what the database logs by the minute: the longest, largest or last
 
 
 class Library(Protocol):
@@ -107,9 +109,24 @@ def build(
         queries=queries,
         error_buckets=_errors(series),
         known=known,
+        impact=analyse.impact(session, window, thresholds, lives),
+        lives=analyse.troubled(lives, LIVES),
+        requests=analyse.request_lives(session, window, LIVES),
+        database=_database(session, window, deadlocks),
         version=version,
         containers=containers,
         memory=analyse.memory_trends(session, window, thresholds),
+    )
+
+
+def _database(session: Session, window: Window, deadlocks: tuple[analyse.Deadlock, ...]) -> Database:
+    waits = sorted(analyse.lock_waits(session, window), key=lambda wait: (-wait.waited_ms, wait.timestamp))
+    return Database(
+        analyse.deadlock_pairs(deadlocks),
+        tuple(waits[:ROWS]),
+        analyse.saturation(session, window),
+        analyse.checkpoints(session, window)[-ROWS:],
+        analyse.temp_files(session, window)[:ROWS],
     )
 
 

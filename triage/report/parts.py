@@ -13,14 +13,22 @@ from pathlib import Path
 
 from triage.analyse.model import (
     Alert,
+    Checkpoint,
     ClockSkew,
     Deadlock,
+    DeadlockPair,
+    Impact,
     Incident,
+    LockWait,
     MemoryTrend,
     NewTemplate,
+    RequestLife,
+    Saturation,
     SlowQuery,
     Stopped,
+    TaskLife,
     TaskSummary,
+    TempFile,
 )
 
 
@@ -236,6 +244,17 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """What the database says of itself, beside slow statements and deadlocks."""
+
+    pairs: tuple[DeadlockPair, ...] = ()
+    lock_waits: tuple[LockWait, ...] = ()
+    connections: tuple[Saturation, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    temp_files: tuple[TempFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorGroup:
     """Errors of one fingerprint."""
 
@@ -352,6 +371,10 @@ class Report:
     queries: Mapping[str, Query]  # section -> query; `alert.<rule>` -> a rule's
     error_buckets: Buckets
     known: Mapping[str, Problem]  # every problem of the library
+    impact: Impact  # of the whole window
+    lives: tuple[TaskLife, ...]  # of tasks that did not go well
+    requests: tuple[RequestLife, ...]  # that had a problem, or were the slowest
+    database: Database
     version: str = ""
     containers: tuple[ContainerRow, ...] = ()
     memory: tuple[MemoryTrend, ...] = ()

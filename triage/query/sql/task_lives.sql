@@ -1,0 +1,109 @@
+-- title: The life of each task over application, Beat and worker, and what became of it
+-- param: since timestamptz = 1970-01-01
+-- param: until timestamptz = 9999-12-31
+-- param: ahead varchar = {}
+-- returns: task_id, task_name, state, sent_at, sent_by, received_at, started_at, ended_at, worker, receipts, retries, ends, wait_ms, run_ms, late, inferred, job_id, request_id, user_id, reason, record_ids
+-- $ahead says by how many seconds the clocks of services are ahead: {"worker": 90}.
+WITH told AS (
+    SELECT * REPLACE ("timestamp" - to_microseconds(CAST(1e6 * coalesce(
+               from_json($ahead, '"MAP(VARCHAR, DOUBLE)"')[service_name], 0) AS BIGINT)) AS "timestamp"),
+           source = 'celery' AS by_worker,
+           source = 'celery' AND state IN ('succeeded', 'failed', 'timeout', 'revoked', 'rejected', 'lost') AS ending
+    FROM tasks
+    WHERE "timestamp" >= $since AND "timestamp" < $until
+), facts AS (
+    SELECT task_id,
+           arg_min(task_name, ("timestamp", record_id)) AS task_name,
+           -- The first mention of a task outside of a worker's log counts as its sending.
+           min("timestamp") FILTER (NOT by_worker) AS named_at,
+           arg_min(service_name, ("timestamp", record_id)) FILTER (NOT by_worker) AS sent_by,
+           min("timestamp") FILTER (by_worker) AS worked_at,
+           arg_min(service_name, ("timestamp", record_id)) FILTER (by_worker) AS worker,
+           min("timestamp") FILTER (by_worker AND state = 'received') AS received_at,
+           max("timestamp") FILTER (by_worker AND state = 'received') AS received_last,
+           min("timestamp") FILTER (by_worker AND state = 'started') AS started_at,
+           max("timestamp") FILTER (ending) AS ended_at,
+           arg_max(state, ("timestamp", record_id)) FILTER (ending) AS end_state,
+           arg_max(problem = 'task.timeout', ("timestamp", record_id)) FILTER (ending AND problem IS NOT NULL) AS timed_out,
+           arg_max(run_ms, ("timestamp", record_id)) FILTER (ending) AS told_ms,
+           arg_max(exception_type, ("timestamp", record_id)) FILTER (ending AND exception_type <> '') AS thrown,
+           count(*) FILTER (by_worker AND state = 'received') AS receipts,
+           count(*) FILTER (by_worker AND state = 'retry') AS retries,
+           count(*) FILTER (ending AND state = 'succeeded') AS successes,
+           arg_min(job_id, ("timestamp", record_id)) AS job_id,
+           arg_min(request_id, ("timestamp", record_id)) AS request_id,
+           arg_min(user_id, ("timestamp", record_id)) AS user_id,
+           min({'at': "timestamp", 'record_id': record_id}, 12) AS mentions
+    FROM told
+    GROUP BY task_id
+), lives AS (
+    SELECT *,
+           -- An id that is first named long after the worker had it (a poll of its state) was sent, but not then; a
+           -- little after is the sender's own line, written late: clocks of one host differ by less than 30 s.
+           CASE WHEN worked_at IS NULL OR named_at - worked_at <= INTERVAL 30 SECOND THEN named_at END AS sent_at,
+           CASE WHEN timed_out THEN 'timeout' WHEN end_state IS NOT NULL THEN end_state
+                WHEN retries > 0 THEN 'retrying' WHEN worked_at IS NOT NULL THEN 'running' ELSE 'sent' END AS logged
+    FROM facts
+), waits AS (
+    SELECT *, epoch_us(received_at - sent_at) / 1e3 AS wait_ms FROM lives
+), habits AS (
+    -- A task waits as long as its queue is: only a wait far beyond what the others had is trouble.
+    SELECT greatest(30, 20 * coalesce(median(greatest(wait_ms, 0)), 0) / 1e3) AS late_s,
+           (SELECT max("timestamp") FROM logs WHERE "timestamp" >= $since AND "timestamp" < $until) AS now,
+           -- Without any worker's log in the lake nothing can be said about receipts.
+           (SELECT count(*) > 0 FROM (SELECT 1 FROM logs WHERE source = 'celery' LIMIT 1)) AS sighted
+    FROM waits
+), senders AS (
+    -- Queues are first in, first out: with three later ones of the same sender received, a task will not come any more.
+    SELECT sent_by, max(sent_at, 3)[3] - INTERVAL 1 SECOND AS overtaken FROM waits WHERE received_at IS NOT NULL GROUP BY sent_by
+), runs AS (
+    -- How long a task of a name takes at most from its receipt to its end, waiting for its hour included.
+    SELECT worker, task_name, epoch(max(ended_at - received_at)) AS longest_s
+    FROM waits
+    WHERE ended_at IS NOT NULL AND received_at IS NOT NULL
+    GROUP BY GROUPING SETS ((worker, task_name), (worker))
+), elsewhere AS (
+    SELECT DISTINCT task_id FROM tasks WHERE source = 'celery' AND NOT ("timestamp" >= $since AND "timestamp" < $until)
+), ends_of_workers AS (
+    SELECT service_name, record_id,
+           "timestamp" - to_microseconds(CAST(1e6 * coalesce(
+               from_json($ahead, '"MAP(VARCHAR, DOUBLE)"')[service_name], 0) AS BIGINT)) AS "timestamp",
+           CASE WHEN regexp_matches(body, 'WorkerLostError') THEN 'its worker lost a child process'
+                ELSE 'its worker started anew' END AS reason
+    FROM logs
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery'
+      AND (regexp_matches(body, 'WorkerLostError') OR regexp_matches(message, '@\S+ ready\.\s*$'))
+), judged AS (
+    SELECT waits.*,
+           logged = 'sent' AND sighted AND elsewhere.task_id IS NULL
+               AND (epoch(now - sent_at) > late_s OR coalesce(sent_at < overtaken, false)) AS stuck,
+           e.record_id AS end_record,
+           CASE WHEN logged IN ('running', 'retrying') THEN coalesce(e.reason,
+               -- What runs on for three times the longest of its name, while others ended, has no end any more.
+               CASE WHEN logged = 'running' AND elsewhere.task_id IS NULL AND received_last IS NOT NULL
+                     AND epoch(now - received_last) > greatest(60, 3 * coalesce(own.longest_s, every.longest_s))
+                    THEN 'received, and nothing more for three times as long as any other' END) END AS lost,
+           coalesce(wait_ms > 1e3 * late_s, false) AS late
+    FROM waits CROSS JOIN habits
+    LEFT JOIN senders USING (sent_by)
+    LEFT JOIN elsewhere USING (task_id)
+    LEFT JOIN runs own ON own.worker = waits.worker AND own.task_name = waits.task_name
+    LEFT JOIN runs every ON every.worker = waits.worker AND every.task_name IS NULL
+    ASOF LEFT JOIN ends_of_workers e
+      ON e.service_name = waits.worker AND coalesce(waits.received_at, waits.sent_at, waits.worked_at) <= e."timestamp"
+)
+SELECT task_id, task_name,
+       CASE WHEN stuck THEN 'stuck' WHEN lost IS NOT NULL THEN 'lost' ELSE logged END AS state,
+       sent_at, sent_by, received_at, started_at, ended_at, worker,
+       receipts, retries,
+       -- More than one: it ran twice.
+       CASE WHEN successes > 0 THEN successes ELSE CAST(end_state IS NOT NULL AS BIGINT) END AS ends,
+       wait_ms,
+       -- The worker states a run time for successes only; for others the time since the last receipt is an upper bound.
+       coalesce(told_ms, epoch_us(ended_at - received_last) / 1e3) AS run_ms,
+       late, stuck OR lost IS NOT NULL AS inferred, job_id, request_id, user_id,
+       CASE WHEN stuck THEN 'sent, and no worker received it' ELSE coalesce(lost, thrown) END AS reason,
+       list_concat(list_transform(mentions, lambda each: each.record_id),
+                   CASE WHEN lost IS NOT NULL AND end_record IS NOT NULL THEN [end_record] ELSE [] END) AS record_ids
+FROM judged
+ORDER BY least(sent_at, received_at, started_at, ended_at) NULLS LAST, task_id
