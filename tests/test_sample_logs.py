@@ -67,3 +67,22 @@ def test_other_wrappings_give_the_same(tmp_path: Path, form: str) -> None:
         (tmp_path / "all.log.zst").write_bytes(zstandard.compress(text.encode()))
         summary = report(tmp_path, "all.log.zst")
     assert differences(TRUTH, summary) == []
+
+
+def test_the_incident_in_ordinary_traffic_is_told_as_its_clients_saw_it(tmp_path: Path) -> None:
+    """First the provider's refusals, later the exhausted pool; failures as many as clients were answered with."""
+    story = SAMPLES.with_name("provider")
+    truth = load((story / "truth.json").read_text(encoding="utf-8"))
+    summary = report(tmp_path, str(story))
+    quota, slow, _ = truth["faults"]
+    incident, *_ = summary["incidents"]
+    assert incident["suspected_cause"]["problem"] == "provider.rate_limited"
+    assert quota["start"] <= incident["start"] <= slow["start"] and incident["end"] >= slow["end"][:19]
+    first = {step["problem"]: step["first_seen"] for step in incident["chain"]}
+    assert first["provider.rate_limited"] <= first["task.retry"] <= first["task.failed"] < first["db.pool_exhausted"]
+    counts = {row["problem"]: row["count"] for row in summary["problems"]}
+    answered = truth["http"]
+    assert counts["api.server_error"] == answered["500"] + answered["502"]
+    assert (counts["api.unauthorized"], counts["api.not_found"]) == (answered["401"], answered["404"])
+    assert counts["provider.rate_limited"] == truth["provider_answers"]["429"]
+    assert not {"api.unauthorized", "api.not_found"} & set(incident["problems"]), "as frequent as before"

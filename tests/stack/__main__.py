@@ -3,25 +3,30 @@
 up                                   bring everything up, say where, wait for Ctrl-C
 run --faults a,b --out DIR --seed N  inject faults between healthy traffic; logs and truth.json into DIR
 record                               the same for every fault, into sample_logs/jointo
+story                                one incident in ordinary traffic, twelve minutes, into sample_logs/provider
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from . import setup
 from .engine import Engine, engine
 from .faults import FAULTS, OUTAGES
 from .run import drive
-from .stack import ALL, stack
+from .stack import ALL, Stack, stack
+from .story import tell
 from .truth import Truth
 
-SAMPLE = Path(__file__).parents[2] / "sample_logs" / "jointo"
+SAMPLES = Path(__file__).parents[2] / "sample_logs"
 
 
 def save_logs(engine: Engine, out: Path) -> None:
@@ -32,11 +37,18 @@ def save_logs(engine: Engine, out: Path) -> None:
         shutil.copyfile(source, out / f"{name}-json.log")
 
 
-def run(faults: list[str], out: Path, seed: int) -> Truth:
+def pack(out: Path) -> None:
+    """Each log compressed: ordinary traffic is long and repeats itself."""
+    for path in sorted(out.glob("*-json.log")):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
+        path.unlink()
+
+
+def run(live: Callable[[Stack], Truth], out: Path) -> Truth:
     root = Path(tempfile.mkdtemp(prefix="triage-stack-"))
     try:
         with engine(root) as e, stack(e, root) as s:
-            truth = drive(s, faults, seed)
+            truth = live(s)
             save_logs(e, out)
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -59,7 +71,7 @@ def up() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.stack", description="The test stack by hand.")
-    parser.add_argument("command", choices=("setup", "up", "run", "record"))
+    parser.add_argument("command", choices=("setup", "up", "run", "record", "story"))
     parser.add_argument(
         "--faults",
         default=",".join(n for n in FAULTS if n not in OUTAGES),
@@ -74,11 +86,14 @@ def main() -> None:
     setup.provide()
     if options.command == "up":
         up()
-    elif options.command in ("run", "record"):
-        out = SAMPLE if options.command == "record" else options.out
+    elif options.command in ("run", "record", "story"):
+        out = {"record": SAMPLES / "jointo", "story": SAMPLES / "provider"}.get(options.command, options.out)
         started = time.monotonic()
-        for problem, row in run(names, out, options.seed).expected().items():
+        lived = tell if options.command == "story" else partial(drive, faults=names)
+        for problem, row in run(partial(lived, seed=options.seed), out).expected().items():
             print(f"{problem:28} {row['count']:3}  {row['where']}")
+        if options.command == "story":
+            pack(out)
         print(f"{out}: {time.monotonic() - started:.0f} s")
 
 

@@ -290,9 +290,12 @@ def _redaction(redact: bool) -> dict[str, object]:
 
 @app.command(rich_help_panel="Start here")
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to leave lake and report.")] = Path(
-        "triage-demo"
-    ),
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to leave lake and report [triage-demo].")
+    ] = None,
+    story: Annotated[
+        str, typer.Option("--story", metavar="NAME", help="Which recording: provider, or jointo for every problem.")
+    ] = "provider",
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -301,9 +304,12 @@ def demo(
     from triage.cli.reading import written
     from triage.collect.files import open_paths
 
+    stories = {path.name: path for path in data_dir("sample_logs").iterdir() if path.is_dir()}
+    if story not in stories:
+        raise UsageError(f"no story is named {story!r}", hint=settings.nearest(story, stories))
+    out = out or Path("triage-demo" if story == "provider" else f"triage-demo-{story}")  # a lake for each story
     run = start(str(out / "lake"), quiet, verbose)
-    samples = data_dir("sample_logs") / "jointo"
-    progress = store(run, lambda known: open_paths([samples], known), None)
+    progress = store(run, lambda known: open_paths([stories[story]], known), None)
     tell(run, progress, "text")
     page, summary = out / "report.html", out / "summary.json"
     written(run, None, None, page, summary, None)
