@@ -109,6 +109,17 @@ class TestTaskLife:
         story.add(60, WORKER, "celery@worker-1 ready.")
         assert life_of(lake(story), task).state == "lost"
 
+    def test_open_for_far_longer_than_any_other_is_lost_and_counts_as_a_failure(self, lake: Lake) -> None:
+        story = Story()
+        story.healthy(600)
+        lost = [story.task(100 + 5 * number, end=None) for number in range(4)]
+        last = story.task(590, end=None)
+        session = lake(story)
+        assert {life_of(session, task).state for task in lost} == {"lost"}
+        assert life_of(session, last).state == "running"
+        (found,) = (p for p in problem_counts(session, HOUR) if p.problem == "task.worker_lost")
+        assert (found.count, found.derived, found.services) == (4, True, (WORKER,))
+
     def test_retries_are_counted_and_are_no_duplicates(self, lake: Lake) -> None:
         story = Story()
         task = story.task(10, end=None)
@@ -137,6 +148,18 @@ class TestTaskLife:
 
 
 class TestRequests:
+    def test_a_request_told_by_proxy_server_and_application_counts_once(self, lake: Lake) -> None:
+        story = Story()
+        for second in range(0, 60, 3):
+            failed = second < 9
+            for service, scope, late in ((APP, "shop.http", 0.0), (APP, "uvicorn.access", 0.01), ("edge", None, 0.02)):
+                story.add(second + late, service, "answered", status_code=500 if failed else 200, scope_name=scope,
+                          duration_ms=20.0 if scope == "shop.http" else None,
+                          attributes={"http.request.method": "POST", "url.path": "/orders"})  # fmt: skip
+            story.add(second, APP, "order stored")
+        (route,) = impact(lake(story), HOUR).by_route
+        assert (route.requests, route.failed) == (20, 3)
+
     def test_a_request_is_followed_over_services(self, lake: Lake) -> None:
         story = Story()
         story.add(1, APP, "begin", request_id="r-1", user_id="u-9")
@@ -199,6 +222,22 @@ class TestStoppedAndNew:
         story = Story()
         story.healthy(600)
         assert new_templates(lake(story), HOUR) == ()
+
+
+    def test_a_task_that_came_by_chance_and_often_has_stopped(self, lake: Lake) -> None:
+        story = Story()
+        story.healthy(1800, beat_s=10)
+        for number in range(40):
+            story.task(20 * number + 7 * (number % 3), name="shop.mail")
+        (found,) = (s for s in stopped(lake(story), HOUR) if s.what == "shop.mail")
+        assert (found.kind, found.service, found.resumed_at) == ("task", WORKER, None)
+
+    def test_what_stopped_before_the_window_is_missing_from_it(self, lake: Lake) -> None:
+        story = Story()
+        for second in range(-3600, -600, 60):
+            story.add(second, BEAT, "Scheduler: Sending due task night (shop.night)", attributes={"beat.entry": "night"})
+        story.healthy(600)
+        assert "night" in {s.what for s in stopped(lake(story), HOUR) if s.kind == "beat" and s.resumed_at is None}
 
 
 class TestAlerts:

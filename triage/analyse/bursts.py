@@ -184,11 +184,11 @@ def _merged(series: list[Burst], times: pl.Series) -> list[Burst]:
 def _trimmed(burst: Burst, times: pl.Series) -> Burst:
     """Without the usual events that a five-minute look takes in before and after.
 
-    Between the usual rate and the burst's own, their geometric mean tells the two apart: the burst is the stretch over
-    which the failures run ahead of that rate by most.
+    Between the usual rate and the burst's own, their logarithmic mean tells the two apart: the burst is the stretch over
+    which the failures run ahead of that rate by most, which is where a change of rate is most likely to have been.
     """
     inside = times.filter(times.is_between(burst.start, burst.end))
-    rate = math.sqrt(burst.usual_per_hour / 3600 * inside.len() / max(burst.span_s, 1.0))
+    rate = _logarithmic_mean(burst.usual_per_hour / 3600, inside.len() / max(burst.span_s, 1.0))
     elapsed = (inside - inside[0]).dt.total_microseconds() / 1e6
     ahead = pl.int_range(inside.len(), eager=True) - rate * elapsed
     first = int(ahead.arg_min() or 0)
@@ -196,6 +196,10 @@ def _trimmed(burst: Burst, times: pl.Series) -> Burst:
     if last <= first:
         return burst
     return _counted(replace(burst, start=inside[first], end=inside[last]), times)
+
+
+def _logarithmic_mean(usual: float, own: float) -> float:
+    return (own - usual) / math.log(own / usual) if own > usual else own
 
 
 def end_after_s(burst: Burst) -> float:

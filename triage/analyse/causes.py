@@ -46,19 +46,21 @@ class Onset:
 
 def onsets(group: Group) -> list[Onset]:
     """The problems of a group in order of onset."""
-    made = []
+    made, began = [], group.onsets
     for (problem,), part in group.events.group_by(["problem"], maintain_order=True):
         rows = part.sort("timestamp", "record_id")
+        first = began[str(problem)]
+        since = rows.filter(pl.col("timestamp") >= first)
         keys = {value for key in ("task_id", "request_id", "job_id") for value in rows[key].drop_nulls()}
         made.append(
             Onset(
                 str(problem),
-                rows["service_name"][0],
+                since["service_name"][0],
                 tuple(sorted(rows["service_name"].unique())),
-                rows["timestamp"][0],
+                first,
                 rows["timestamp"][-1],
                 rows.height,
-                tuple(rows["record_id"][:_EVIDENCE]),
+                tuple(since["record_id"][:_EVIDENCE]),
                 frozenset(keys),
                 _read_as(str(problem), rows),
                 problem in group.usual,
@@ -111,6 +113,8 @@ def _explains(a: Onset, b: Onset, reach: Mapping[str, frozenset[str]]) -> bool:
         return True
     if a.problem == b.problem or b.problem not in reach.get(a.problem, ()):
         return False
+    if b.keys and 2 * len(a.keys & b.keys) >= len(b.keys) and a.problem not in reach.get(b.problem, ()):
+        return True  # most of them are the same failures: whatever of b was before is not of this incident
     if a.problem in reach.get(b.problem, ()):
         return (a.first_seen, a.problem) < (b.first_seen, b.problem)
     return a.first_seen <= b.first_seen + LINKED_SLACK

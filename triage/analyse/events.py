@@ -6,21 +6,23 @@ error). `failures` keeps one event of each, so that a lone failure does not look
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from triage import schema
 from triage.analyse.memory import memory_trends
 from triage.analyse.model import Settings, TaskLife, Window
-from triage.analyse.tasks import task_lives
+from triage.analyse.tasks import LOST_CHILD, task_lives
 from triage.query import Session
 
 KEYS = ("task_id", "request_id", "job_id", "user_id")
 SAME_FAILURE = timedelta(seconds=1)  # printings of one failure follow each other in the program, not in a schedule
 ANOTHER_PRINTING = timedelta(seconds=2)  # another process of the program may tell it, and be behind
 STUCK = "task.stuck_pending"
+LOST = "task.worker_lost"
 LEAK = "memory.worker_leak"
 ENGINE = "engine"  # the printing of what no log says
 _COLUMNS = {
@@ -42,14 +44,19 @@ _COLUMNS = {
 
 
 def problem_events(
-    session: Session, window: Window, lives: Sequence[TaskLife] | None = None, settings: Settings | None = None
+    session: Session,
+    window: Window,
+    lives: Sequence[TaskLife] | None = None,
+    settings: Settings | None = None,
+    ahead: Mapping[str, float] | None = None,
 ) -> pl.DataFrame:
     """Events in the order of problem and time, with the columns of the query `problem_events`, `derived` and
     `attempt`: how often the task had been retried before."""
-    lives = task_lives(session, window) if lives is None else lives
-    logged = session.named("problem_events", since=window.start, until=window.end).with_columns(derived=pl.lit(False))
+    lives = task_lives(session, window, ahead) if lives is None else lives
+    params = {"since": window.start, "until": window.end, "ahead": json.dumps(dict(ahead or {}))}
+    logged = session.named("problem_events", **params).with_columns(derived=pl.lit(False))
     state = container_problems(session, window, settings)
-    frame = pl.concat([logged.cast(_COLUMNS), _stuck(lives), state])  # type: ignore[arg-type]
+    frame = pl.concat([logged.cast(_COLUMNS), _unlogged(lives), state])  # type: ignore[arg-type]
     return _with_attempts(frame).sort("problem", "timestamp", "record_id")
 
 
@@ -122,26 +129,32 @@ def _with_attempts(events: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(pl.col("attempt").fill_null(0))
 
 
-def _stuck(lives: Sequence[TaskLife]) -> pl.DataFrame:
-    """Tasks that were sent and not received, or received far too late, as events at the time of sending."""
-    rows = [
-        {
-            "problem": STUCK,
-            "timestamp": life.sent_at,
-            "service_name": life.sent_by,
-            "source": "app",
-            "printing": "derived",
-            "severity_number": schema.ERROR_NUMBER,
-            "primary_problem": STUCK,
-            "task_id": life.task_id,
-            "request_id": life.request_id,
-            "job_id": life.job_id,
-            "user_id": life.user_id,
-            "task_name": life.task_name,
-            "record_id": life.record_ids[0],
-            "derived": True,
-        }
-        for life in lives
-        if life.sent_at and (life.state == "stuck" or life.late)
-    ]
+def _unlogged(lives: Sequence[TaskLife]) -> pl.DataFrame:
+    """What no line says of tasks, as events at the time of sending or receipt: stuck, far too late, lost in silence."""
+    rows = []
+    for life in lives:
+        if life.sent_at and (life.state == "stuck" or life.late):
+            rows.append(_of_task(life, STUCK, life.sent_at, life.sent_by, "app"))
+        # A lost child process has a line of its own.
+        elif life.received_at and life.state == "lost" and life.inferred and life.reason != LOST_CHILD:
+            rows.append(_of_task(life, LOST, life.received_at, life.worker, "celery"))
     return pl.DataFrame(rows, schema=_COLUMNS)  # type: ignore[arg-type]
+
+
+def _of_task(life: TaskLife, problem: str, at: datetime, service: str | None, source: str) -> dict[str, object]:
+    return {
+        "problem": problem,
+        "timestamp": at,
+        "service_name": service,
+        "source": source,
+        "printing": "derived",
+        "severity_number": schema.ERROR_NUMBER,
+        "primary_problem": problem,
+        "task_id": life.task_id,
+        "request_id": life.request_id,
+        "job_id": life.job_id,
+        "user_id": life.user_id,
+        "task_name": life.task_name,
+        "record_id": life.record_ids[0],
+        "derived": True,
+    }

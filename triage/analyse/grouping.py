@@ -33,7 +33,16 @@ class Group:
 
     @property
     def start(self) -> datetime:
-        return self.events["timestamp"].min()  # type: ignore[return-value]
+        return min(self.onsets.values())
+
+    @property
+    def onsets(self) -> dict[str, datetime]:
+        """When each problem began: where it has a burst, with that, not with a single failure shortly before."""
+        first = self.events.group_by("problem").agg(pl.col("timestamp").min())
+        began = dict(first.iter_rows())
+        for problem in began:
+            began[problem] = min((burst.start for burst in self.bursts if burst.problem == problem), default=began[problem])
+        return began
 
     @property
     def end(self) -> datetime:
@@ -56,9 +65,9 @@ def reachable(leads_to: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]
 
 
 def groups(
-    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window
+    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window, minimum: int
 ) -> list[Group]:
-    """Incidents-to-be, in order of start."""
+    """Incidents-to-be, in order of start. `minimum` failures are a burst, if they are close together."""
     keys = [_keys(burst, events) for burst in bursts]
     parents = list(range(len(bursts)))
 
@@ -76,14 +85,14 @@ def groups(
     members: dict[int, list[Burst]] = {}
     for index, burst in enumerate(bursts):
         members.setdefault(root(index), []).append(burst)
-    made = [_group(each, events, reach, window) for each in members.values()]
+    made = [_group(each, events, reach, window, minimum) for each in members.values()]
     return sorted(made, key=lambda group: (group.start, group.bursts[0].problem))
 
 
 def _group(
-    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window
+    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window, minimum: int
 ) -> Group:
-    group = Group(tuple(bursts), _members(bursts, events, reach, window))
+    group = Group(tuple(bursts), _members(bursts, events, reach, window, minimum))
     single = sorted(set(group.events["problem"]) - {burst.problem for burst in bursts})
     other = events.filter(
         pl.col("problem").is_in(single)
@@ -114,7 +123,7 @@ def _during(events: pl.DataFrame, burst: Burst) -> pl.DataFrame:
 
 
 def _members(
-    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window
+    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window, minimum: int
 ) -> pl.DataFrame:
     """The bursts' own failures, and single ones that the graph or a shared key ties to them."""
     start, end = min(burst.start for burst in bursts), max(burst.end for burst in bursts)
@@ -134,7 +143,7 @@ def _members(
             near = pl.col("timestamp").is_between(start - LINKED_SLACK, end + LINKED_SLACK)
             shared |= pl.col(key).is_in(values.implode()).fill_null(False) & near
     linked = shared | _linked({burst.problem for burst in bursts}, start, end, reach)
-    single = _unusual(events.filter(~burst_rows), linked, Window(start, end), window)
+    single = _unusual(events.filter(~burst_rows), linked, Window(start, end), window, minimum)
     return pl.concat([own, single]).sort("timestamp", "problem", "record_id")
 
 
@@ -151,15 +160,18 @@ def _linked(
     )
 
 
-def _unusual(events: pl.DataFrame, linked: pl.Expr, incident: Window, window: Window) -> pl.DataFrame:
+def _unusual(
+    events: pl.DataFrame, linked: pl.Expr, incident: Window, window: Window, minimum: int
+) -> pl.DataFrame:
     """The linked failures without those of series of which as many are usual in such a time."""
     low, high = max(window.start, incident.start - _AROUND), min(window.end, incident.end + _AROUND)
     during = pl.col("timestamp").is_between(incident.start - LINKED_SLACK, incident.end + LINKED_SLACK)
     length_s = (incident.length + 2 * LINKED_SLACK).total_seconds()
     outside_s = (high - low).total_seconds() - length_s
-    if outside_s <= 0:
-        return events.filter(linked)
     series = ["problem", "service_name"]
+    if outside_s < length_s:
+        # Too little is known of other times. But what comes so often without a burst comes as often at any time.
+        return events.filter(linked).filter(pl.len().over(series) < minimum)
     counted = events.with_columns(_linked=linked, _outside=~during & pl.col("timestamp").is_between(low, high))
     keep = [
         row

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from triage.analyse.events import problem_events
+from triage.analyse.events import failures, problem_events
 from triage.analyse.model import (
     Impact,
     RouteImpact,
@@ -38,11 +38,14 @@ def impact(
     routes = session.named(
         "request_outcomes", since=window.start, until=window.end, over_ms=settings.slow_request_ms
     )
-    requests, failed = int(routes["requests"].sum()), int(routes["failed"].sum())
+    requests = int(routes["requests"].sum())
+    # Where no line states the answer, the application's own word tells of it.
+    failed = max(int(routes["failed"].sum()), _told(events, "api.server_error"))
+    slow = max(int(routes["slow"].sum()), _told(events, "api.slow_response"))
     return Impact(
         failed_tasks=sum(life.state in FAILED for life in hit),
         failed_requests=failed,
-        slow_requests=int(routes["slow"].sum()),
+        slow_requests=slow,
         retried_tasks=sum(life.retries > 0 for life in hit),
         late_tasks=sum(life.late for life in hit),
         lost_tasks=sum(life.state == "lost" for life in hit),
@@ -54,6 +57,12 @@ def impact(
         by_task=_by_task(hit),
         error_budget_used=_budget(failed, requests, settings.error_target),
     )
+
+
+def _told(events: pl.DataFrame, problem: str) -> int:
+    """Failures of a problem, of the service that tells most of them: a proxy tells the same again."""
+    told = failures(events.filter(problem=problem)).group_by("service_name").len()
+    return int(told["len"].max() or 0)  # type: ignore[arg-type]
 
 
 def _hit(life: TaskLife, window: Window) -> bool:

@@ -16,6 +16,7 @@ import polars as pl
 
 from triage.analyse import causes
 from triage.analyse.bursts import Burst, bursts, end_after_s
+from triage.analyse.clock import ahead, clock_skew
 from triage.analyse.events import ENGINE, LEAK, failures, problem_events
 from triage.analyse.grouping import Group, groups, reachable
 from triage.analyse.impact import impact
@@ -40,13 +41,22 @@ def incidents(
     bounded = data_window(session, window)
     if bounded is None:
         return ()
-    lives = task_lives(session, window) if lives is None else lives
-    events = failures(problem_events(session, window, lives, settings))
-    activity = session.named("activity", since=window.start, until=window.end)
+    clocks = ahead(clock_skew(session, window))
+    if lives is None or clocks:
+        lives = task_lives(session, window, clocks)
+    events = failures(problem_events(session, window, lives, settings, clocks))
+    activity = _corrected(session.named("activity", since=window.start, until=window.end), clocks)
     found = bursts(events, bounded, activity, settings)
     found = sorted([*found, *_alone(events, found)], key=lambda burst: (burst.start, burst.problem, burst.service))
     reach = reachable(leads_to or {})
-    return tuple(_incident(session, group, bounded, reach, settings, lives) for group in groups(found, events, reach, bounded))
+    return tuple(_incident(session, group, bounded, reach, settings, lives) for group in groups(found, events, reach, bounded, settings.minimum_failures))
+
+
+def _corrected(activity: pl.DataFrame, clocks: Mapping[str, float]) -> pl.DataFrame:
+    if not clocks:
+        return activity
+    apart = pl.col("service_name").replace_strict(dict(clocks), default=0.0, return_dtype=pl.Float64)
+    return activity.with_columns(step=pl.col("step") - pl.duration(microseconds=(apart * 1e6).cast(pl.Int64)))
 
 
 def _alone(events: pl.DataFrame, found: Sequence[Burst]) -> list[Burst]:
@@ -117,7 +127,7 @@ def _why(members: Sequence[Burst]) -> str:
 
 def _ident(group: Group) -> str:
     """Stable over windows and collections: by when it began and with what."""
-    first: str = group.events.sort("timestamp", "problem")["problem"][0]
+    first = min(group.onsets.items(), key=lambda each: (each[1], each[0]))[0]
     text = f"{group.start.isoformat()} {first}"
     digest = blake2b(text.encode(), digest_size=3).hexdigest()
     return f"{group.start:%Y%m%d-%H%M%S}-{digest}"

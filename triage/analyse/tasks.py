@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from triage.analyse.model import TaskLife, TaskSummary, Window
 from triage.query import Session
 
+LOST_CHILD = "its worker lost a child process"  # a reason that the query gives
 FAILED = ("failed", "timeout", "lost")
 
 

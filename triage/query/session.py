@@ -28,6 +28,7 @@ MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
 _DAMAGED = re.compile(r"(?i)magic bytes|decompress|no files found|no such file|too small|corrupt|thrift|tprotocol|footer|metadata|parquet|malformed|don't know what type|varint|dictionary|page header")
 _FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
 _VIEWS = Path(__file__).parent / "sql" / "views"
+_MACROS = Path(__file__).parent / "sql" / "macros"
 _TYPES: dict[Any, str] = {
     pl.String: "VARCHAR",
     pl.Date: "DATE",
@@ -120,6 +121,8 @@ class Session:
             self._view(name)
         for view in sorted(_VIEWS.glob("*.sql")):
             connection.execute(f"CREATE VIEW {view.stem} AS {view.read_text(encoding='utf-8')}")
+        for macro in sorted(_MACROS.glob("*.sql")):
+            connection.execute(f"CREATE MACRO {macro.stem}\n{macro.read_text(encoding='utf-8')}")
         if not self.unsafe:
             connection.execute(f"SET allowed_paths={_list([file for files in self._tables.values() for file in files])}")
             connection.execute("SET temp_directory=''")  # nothing of the lake is written anywhere

@@ -103,7 +103,7 @@ def build(
         stopped=analyse.stopped(session, window),
         unclassified=unknown,
         alerts=analyse.alerts(session, window, thresholds),
-        skew=analyse.clock_skew(session, window, lives),
+        skew=analyse.clock_skew(session, window),
         collection=_collection(source, collection),
         events=figures.events(source, totals.records),
         queries=queries,

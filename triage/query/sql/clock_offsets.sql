@@ -8,5 +8,6 @@ SELECT service_name, count(*) AS records,
        quantile_cont(epoch("timestamp" - observed_timestamp), 0.9) AS p90_s
 FROM logs
 WHERE "timestamp" >= $since AND "timestamp" < $until AND observed_timestamp IS NOT NULL
+  AND "timestamp" <> observed_timestamp -- a record without a clock of its own says nothing of it
 GROUP BY service_name
 ORDER BY service_name

@@ -1,9 +1,11 @@
 -- title: Every record for each problem that applies to it, with its keys
 -- param: since timestamptz = 1970-01-01
 -- param: until timestamptz = 9999-12-31
+-- param: ahead varchar = {}
 -- returns: problem, timestamp, service_name, source, printing, severity_number, primary_problem, task_id, request_id, job_id, user_id, task_name, record_id
 WITH found AS (
-    SELECT *, unnest(list_distinct(list_append(coalesce(problems, []), problem))) AS each_problem
+    SELECT * REPLACE (true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp"),
+           unnest(list_distinct(list_append(coalesce(problems, []), problem))) AS each_problem
     FROM logs
     WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
 )

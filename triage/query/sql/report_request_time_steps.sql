@@ -7,7 +7,7 @@ SELECT CAST(floor(epoch("timestamp" - $since) / $step_s) AS INTEGER) AS step,
        count(*) AS records,
        quantile_cont(duration_ms, 0.5) AS p50,
        quantile_cont(duration_ms, 0.95) AS p95
-FROM requests
-WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms IS NOT NULL
+FROM answered($since, $until)
+WHERE duration_ms IS NOT NULL
 GROUP BY step
 ORDER BY step

@@ -7,7 +7,7 @@ SELECT service_name, method, route, count(*) AS requests, avg(duration_ms) AS me
        quantile_cont(duration_ms, 0.5) AS p50_ms, quantile_cont(duration_ms, 0.95) AS p95_ms,
        quantile_cont(duration_ms, 0.99) AS p99_ms, max(duration_ms) AS max_ms,
        count(*) FILTER (WHERE duration_ms > $over_ms) AS slow
-FROM requests
-WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms IS NOT NULL
+FROM answered($since, $until)
+WHERE duration_ms IS NOT NULL
 GROUP BY service_name, method, route
 ORDER BY p95_ms DESC, service_name, method, route

@@ -6,7 +6,6 @@
 SELECT method || ' ' || route AS route, count(*) AS requests,
        count(*) FILTER (WHERE status_code >= 500) AS failed,
        count(*) FILTER (WHERE duration_ms > $over_ms) AS slow
-FROM requests
-WHERE "timestamp" >= $since AND "timestamp" < $until
+FROM answered($since, $until)
 GROUP BY ALL
 ORDER BY failed DESC, slow DESC, requests DESC, route

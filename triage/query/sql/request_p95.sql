@@ -5,7 +5,7 @@
 -- returns: step, requests, p95_ms
 SELECT to_timestamp(epoch($since) + $step_s * floor(epoch("timestamp" - $since) / $step_s)) AS step,
        count(*) AS requests, quantile_cont(duration_ms, 0.95) AS p95_ms
-FROM requests
-WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms IS NOT NULL
+FROM answered($since, $until)
+WHERE duration_ms IS NOT NULL
 GROUP BY step
 ORDER BY step

@@ -1,9 +1,16 @@
--- title: Messages that come regularly: each silence of five periods or more, and the one before the window's end
+-- title: What came regularly or often, and each long silence of it: Beat's entries, tasks, heartbeats, whole services
 -- param: since timestamptz = 1970-01-01
 -- param: until timestamptz = 9999-12-31
 -- param: periods double = 5
+-- param: gaps double = 14
+-- param: history_s int = 86400
 -- returns: what, kind, service_name, records, period_s, last_seen, silent_s, resumed_at, record_id
-WITH series AS NOT MATERIALIZED (
+-- Habits are learnt from the window and from $history_s before it: what stopped earlier is missing from all of a window.
+WITH seen AS MATERIALIZED (
+    SELECT source, attributes, template, message, task_name, service_name, problem, fingerprint, "timestamp", record_id
+    FROM logs
+    WHERE "timestamp" >= $since - to_seconds($history_s) AND "timestamp" < $until
+), series AS NOT MATERIALIZED (
     SELECT CASE WHEN source = 'beat' THEN coalesce(attributes['beat.entry'], template)
                 WHEN attributes['celery.state'] = 'received' THEN task_name
                 ELSE coalesce(template, message) END AS what,
@@ -11,34 +18,41 @@ WITH series AS NOT MATERIALIZED (
                 WHEN attributes['celery.state'] = 'received' THEN 'task'
                 ELSE 'heartbeat' END AS kind,
            service_name, "timestamp", record_id
-    FROM logs
-    WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NULL AND fingerprint IS NOT NULL
-      AND (source <> 'beat' OR contains(message, 'Sending due task'))
-), slow AS (
+    FROM seen
+    WHERE problem IS NULL AND fingerprint IS NOT NULL AND (source <> 'beat' OR contains(message, 'Sending due task'))
+    UNION ALL
+    -- Of Beat, its entries tell more.
+    SELECT service_name, 'service', service_name, "timestamp", record_id FROM seen WHERE source IS DISTINCT FROM 'beat'
+), often AS (
     -- What comes often has no period of a second: then half of its intervals, and nearly all halves of it, fit in.
     SELECT hash(what, kind, service_name) AS series_id, what, kind, service_name, count(*) AS records
     FROM series
     WHERE what IS NOT NULL
     GROUP BY ALL
-    HAVING count(*) >= 5 AND epoch(max("timestamp") - min("timestamp")) >= 0.6 * (count(*) - 1)
-), gaps AS (
-    SELECT *, lead("timestamp") OVER (PARTITION BY series_id ORDER BY "timestamp", record_id) AS next
-    FROM (SELECT hash(what, kind, service_name) AS series_id, "timestamp", record_id FROM series)
-         SEMI JOIN slow USING (series_id)
-), ending AS (
-    SELECT max("timestamp") AS last FROM logs WHERE "timestamp" >= $since AND "timestamp" < $until
+    HAVING count(*) >= 5 AND (kind IN ('task', 'service') OR epoch(max("timestamp") - min("timestamp")) >= 0.6 * (count(*) - 1))
 ), timed AS (
-    SELECT gaps.*, epoch(coalesce(next, ending.last) - "timestamp") AS gap_s FROM gaps, ending
+    SELECT s.series_id, s.kind, s."timestamp", s.record_id, s.next,
+           epoch(coalesce(s.next, ending.last) - s."timestamp") AS gap_s
+    FROM (SELECT hash(what, kind, service_name) AS series_id, kind, "timestamp", record_id,
+                 lead("timestamp") OVER (PARTITION BY hash(what, kind, service_name) ORDER BY "timestamp", record_id) AS next
+          FROM series) s
+         SEMI JOIN often USING (series_id), (SELECT max("timestamp") AS last FROM seen) ending
 ), habits AS (
     SELECT series_id, median(gap_s) FILTER (WHERE next IS NOT NULL) AS period_s,
            quantile_cont(gap_s, 0.9) FILTER (WHERE next IS NOT NULL) AS p90_s,
-           quantile_cont(gap_s, 0.1) FILTER (WHERE next IS NOT NULL) AS p10_s
+           quantile_cont(gap_s, 0.1) FILTER (WHERE next IS NOT NULL) AS p10_s,
+           avg(gap_s) FILTER (WHERE next IS NOT NULL) AS mean_s, max(gap_s, 2)[2] AS next_longest_s
     FROM timed
     GROUP BY series_id
 )
--- A rhythm is five times at least, the middle 80 % of its intervals within half and one and a half of the median.
-SELECT what, kind, service_name, records, period_s, "timestamp" AS last_seen, gap_s AS silent_s,
-       next AS resumed_at, record_id
-FROM timed JOIN habits USING (series_id) JOIN slow USING (series_id)
-WHERE period_s >= 1 AND p90_s <= 1.5 * period_s AND p10_s >= 0.5 * period_s AND gap_s >= $periods * period_s
+SELECT what, often.kind, service_name, records,
+       CASE WHEN p90_s <= 1.5 * period_s AND p10_s >= 0.5 * period_s THEN period_s ELSE mean_s END AS period_s,
+       "timestamp" AS last_seen, gap_s AS silent_s, next AS resumed_at, record_id
+FROM timed JOIN habits USING (series_id) JOIN often USING (series_id)
+WHERE coalesce(next, $until) > $since
+  -- A rhythm is five times at least, the middle 80 % of its intervals within half and one and a half of the median.
+  AND ((period_s >= 1 AND p90_s <= 1.5 * period_s AND p10_s >= 0.5 * period_s AND gap_s >= $periods * period_s)
+    -- What comes by chance is silent for fourteen of its mean intervals once in a million; clumps have longer silences,
+    -- but then more than one.
+    OR (timed.kind IN ('task', 'service') AND records >= 10 AND gap_s >= greatest(60, $gaps * mean_s, 3 * next_longest_s)))
 ORDER BY last_seen, kind, service_name, what, record_id

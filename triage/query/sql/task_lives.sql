@@ -5,8 +5,7 @@
 -- returns: task_id, task_name, state, sent_at, sent_by, received_at, started_at, ended_at, worker, receipts, retries, ends, wait_ms, run_ms, late, inferred, job_id, request_id, user_id, reason, record_ids
 -- $ahead says by how many seconds the clocks of services are ahead: {"worker": 90}.
 WITH told AS (
-    SELECT * REPLACE ("timestamp" - to_microseconds(CAST(1e6 * coalesce(
-               from_json($ahead, '"MAP(VARCHAR, DOUBLE)"')[service_name], 0) AS BIGINT)) AS "timestamp"),
+    SELECT * REPLACE (true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp"),
            source = 'celery' AS by_worker,
            source = 'celery' AND state IN ('succeeded', 'failed', 'timeout', 'revoked', 'rejected', 'lost') AS ending
     FROM tasks
@@ -65,9 +64,7 @@ WITH told AS (
 ), elsewhere AS (
     SELECT DISTINCT task_id FROM tasks WHERE source = 'celery' AND NOT ("timestamp" >= $since AND "timestamp" < $until)
 ), ends_of_workers AS (
-    SELECT service_name, record_id,
-           "timestamp" - to_microseconds(CAST(1e6 * coalesce(
-               from_json($ahead, '"MAP(VARCHAR, DOUBLE)"')[service_name], 0) AS BIGINT)) AS "timestamp",
+    SELECT service_name, record_id, true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp",
            CASE WHEN regexp_matches(body, 'WorkerLostError') THEN 'its worker lost a child process'
                 ELSE 'its worker started anew' END AS reason
     FROM logs

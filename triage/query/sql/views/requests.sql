@@ -1,5 +1,5 @@
 -- One row per answered request: the access line of the server that answered it (status and method, or status and path).
-SELECT "timestamp", service_name, source,
+SELECT "timestamp", service_name, source, scope_name,
        attributes['http.request.method'] AS method,
        attributes['url.path'] AS path,
        -- The route: the path without its ids, so that requests of one kind count together.

@@ -1,0 +1,28 @@
+-- title: How much later than one service another names the same task or request: clocks and waiting together
+-- param: since timestamptz = 1970-01-01
+-- param: until timestamptz = 9999-12-31
+-- returns: kind, service_name, reference, pairs, p10_s, median_s, p90_s
+WITH named AS (
+    SELECT 'task' AS kind, task_id AS id, service_name, source = 'celery' AS receives, "timestamp"
+    FROM tasks
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND (source <> 'celery' OR state = 'received')
+    UNION ALL
+    SELECT 'request', request_id, service_name, NULL, "timestamp"
+    FROM logs
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND request_id IS NOT NULL
+), first_named AS (
+    SELECT kind, id, service_name, bool_or(receives) AS receives, min("timestamp") AS "timestamp"
+    FROM named
+    GROUP BY kind, id, service_name
+), pairs AS (
+    SELECT kind, later.service_name, earlier.service_name AS reference, epoch(later."timestamp" - earlier."timestamp") AS after_s
+    FROM first_named earlier JOIN first_named later USING (kind, id)
+    -- A worker receives what was sent before; of a request it is not known who heard of it first.
+    WHERE (later.receives AND NOT earlier.receives)
+       OR (kind = 'request' AND earlier.service_name < later.service_name)
+)
+SELECT kind, service_name, reference, count(*) AS pairs, quantile_cont(after_s, 0.1) AS p10_s,
+       median(after_s) AS median_s, quantile_cont(after_s, 0.9) AS p90_s
+FROM pairs
+GROUP BY kind, service_name, reference
+ORDER BY pairs DESC, kind, service_name, reference
