@@ -12,6 +12,7 @@ need busybox busybox-static
 need redis-server redis-server
 need rabbitmq-server rabbitmq-server
 need chromium chromium
+need promtool prometheus
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || lacking="$lacking postgresql"
 ls /usr/share/fonts/opentype/noto/NotoSansCJK* >/dev/null 2>&1 || lacking="$lacking fonts-noto-cjk"
 

@@ -23,7 +23,6 @@ from triage.analyse import (
     task_lives,
     task_summaries,
 )
-from triage.analyse.alerts import prometheus
 from triage.errors import UsageError
 from triage.query import Session
 
@@ -270,11 +269,6 @@ class TestAlerts:
     def test_a_rule_without_its_columns_is_told_so(self, lake: Lake) -> None:
         with pytest.raises(UsageError, match="alert rule 'x' must give the columns value and threshold"):
             alerts(Session([]), HOUR, Settings(user_alerts={"x": "SELECT 1 AS one"}))
-
-    def test_prometheus_text(self) -> None:
-        text = prometheus(alerts(Session([]), HOUR))
-        assert 'triage_alert_firing{rule="HighTaskFailureRate"} 0' in text
-        assert text.endswith("\n")
 
 
 class TestClocks:

@@ -17,7 +17,9 @@ from tests.stack import setup
 from triage.collect import docker
 from triage.errors import PatternError
 from triage.state import probes
-from triage.state.snapshot import argv, take
+from triage.state.process import Process, described
+from triage.state.programs import argv, environment, queues
+from triage.state.snapshot import Manner, take
 
 __all__ = ["engine"]
 SHIPPED = {probe.id: probe for probe in probes.load()}
@@ -93,7 +95,8 @@ def test_blocking_saturation_and_queue_are_told_in_json_and_sql(servers: Restart
     done = triage(lake, "snapshot", "--format", "json")
     assert done.returncode == 0, done.stderr + done.stdout
     assert SECRET not in done.stdout + done.stderr
-    assert {row["probe"] for row in json.loads(done.stdout)} == set(SHIPPED)
+    asked = {name for name, probe in SHIPPED.items() if probe.program != "celery" and not probe.optional}
+    assert {row["probe"] for row in json.loads(done.stdout)} == asked
 
     def named(name: str) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = json.loads(triage(lake, "sql", "--name", name, "--format", "json").stdout)
@@ -137,7 +140,7 @@ def test_a_hanging_and_a_failing_program_delay_nothing_and_are_told(servers: Res
     servers.docker("kill", "-s", "STOP", "cache")
     try:
         began = time.monotonic()
-        rows = take(engine, engine.find(["db", "cache"]), list(SHIPPED.values()), limit_s=2)
+        rows = take(engine, engine.find(["db", "cache"]), list(SHIPPED.values()), Manner(limit_s=2))
         assert time.monotonic() - began < 15
     finally:
         servers.docker("kill", "-s", "CONT", "cache")
@@ -152,7 +155,7 @@ def test_a_hanging_and_a_failing_program_delay_nothing_and_are_told(servers: Res
 
 @pytest.mark.parametrize("probe", SHIPPED.values(), ids=lambda probe: probe.id)
 def test_every_shipped_probe_can_only_read(probe: probes.Probe) -> None:
-    words = argv(probe)
+    words = argv(probe, Process("image", ("celery", "-A", "shop", "worker"), {}), probe.command)
     assert words[0] == probe.program and words[0] in probes.PROGRAMS
     if probe.query is not None:
         assert probes.writes(probe.query) is None
@@ -160,7 +163,8 @@ def test_every_shipped_probe_can_only_read(probe: probes.Probe) -> None:
         steps = words[words.index("-c") + 1 :: 2]
         assert (steps[0], steps[2], steps[3]) == ("BEGIN READ ONLY", probe.query, "ROLLBACK")
     else:
-        assert probe.command[0] in probes.PROGRAMS[probe.program]
+        asked = " ".join(probe.command) if probe.program == "celery" else probe.command[0]
+        assert asked in probes.PROGRAMS[probe.program]
 
 
 @pytest.mark.parametrize(
@@ -181,9 +185,9 @@ def test_a_query_that_might_write_or_end_a_session_is_refused(query: str) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"LLEN", "celery"', '"DEL", "celery"', "a probe only reads: `redis-cli DEL` is not allowed"),
-        ('"LLEN", "celery"', '"LLEN", "-h"', "not a plain word: '-h'"),
-        ('"LLEN", "celery"', '"LLEN", "a; rm"', "not a plain word: 'a; rm'"),
+        ('"LLEN", "{queue}"', '"DEL", "celery"', "a probe only reads: `redis-cli DEL` is not allowed"),
+        ('"LLEN", "{queue}"', '"LLEN", "-h"', "not a plain word: '-h'"),
+        ('"LLEN", "{queue}"', '"LLEN", "a; rm"', "not a plain word: 'a; rm'"),
         ('"redis-cli"', '"sh"', "a probe may not run `sh`"),
         ("permission", "permision", "unknown key `permision`"),
     ],
@@ -196,3 +200,44 @@ def test_a_hostile_or_mistaken_file_is_refused_with_its_line(tmp_path: Path, old
     with pytest.raises(PatternError) as raised:
         probes.read(path)
     assert (raised.value.message, raised.value.where) == (said, f"{path}:{number}")
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("celery", ["purge"]), ("celery", ["control", "shutdown"]), ("celery", ["inspect", "ping", "x"]), ("celery", ["inspect"]),
+        ("rabbitmqctl", ["purge_queue", "q"]), ("rabbitmqctl", ["eval", "x"]), ("redis-cli", ["CONFIG", "GET"]),
+    ],
+)  # fmt: skip
+def test_a_command_beyond_the_list_is_refused(tmp_path: Path, program: str, command: list[str]) -> None:
+    text = (
+        f'[probe]\ntitle = {{ en = "x" }}\nprogram = "{program}"\nruns = ["x"]\nsupports = []\npermission = "x"\n'
+        f'columns = ["x"]\ncommand = {json.dumps(command)}\n'
+    )
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(PatternError, match="a probe only reads"):
+        probes.read(tmp_path / "mine.toml")
+
+
+def test_a_program_is_reached_as_its_container_was_told() -> None:
+    script = "[ -s /d/PG_VERSION ] || initdb -U shop && exec /usr/lib/postgresql/15/bin/postgres -p $PORT -c unix_socket_directories=/tmp"
+    server = described({"Path": "sh", "Args": ["-c", script], "Config": {"Image": "base", "Env": ["PORT=5433", "POSTGRES_PASSWORD=x"]}})
+    probe = SHIPPED["postgres_sessions"]
+    assert probe.fits(server) and not SHIPPED["redis_memory"].fits(server)
+    given = environment(probe, server, {}, "orders")
+    assert (given["PGUSER"], given["PGDATABASE"], given["PGPORT"], given["PGHOST"], given["PGPASSWORD"]) == (
+        "shop", "orders", "5433", "/tmp", "x",
+    )  # fmt: skip
+    assert environment(probe, server, {"postgres_user": "reader"}).get("PGPASSWORD") is None, "another role's"
+    cache = Process("base", ("redis-server", "--port", "6380", "--requirepass", SECRET), {})
+    words = argv(SHIPPED["redis_memory"], cache, ("INFO", "memory"))
+    assert words == ["redis-cli", "-p", "6380", "INFO", "memory"] and SECRET not in words
+    assert environment(SHIPPED["redis_memory"], cache, {}) == {"REDISCLI_AUTH": SECRET}
+    worker = Process("shop:1", ("python3", "-m", "celery", "-A", "shop.app", "worker", "-Q", "a,b"), {})
+    assert argv(SHIPPED["celery_ping"], worker, ("inspect", "ping"))[:7] == [
+        "python3", "-m", "celery", "-A", "shop.app", "inspect", "ping",
+    ]  # fmt: skip
+    assert queues(worker) == ("a", "b")
+    beat = Process("shop:1", ("celery", "-A", "shop.app", "beat"), {})
+    client = Process("tools:1", ("pg_dump", "-h", "postgres", "-U", "postgres"), {})
+    assert not any(one.fits(process) for one in SHIPPED.values() for process in (beat, client))

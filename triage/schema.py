@@ -115,10 +115,11 @@ SNAPSHOTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "container_id": pl.String,
     "probe": pl.String,  # its id
     "supports": pl.List(pl.String),  # problem ids that it is evidence for
-    "row": pl.Int32,  # which row of the probe's answer, from 0; null where it failed
+    "row": pl.Int32,  # which row of the probe's answer, from 0; null where it failed or had nothing to tell
     "values": ATTRIBUTES,
     "error": pl.String,  # why there is no answer
     "duration_ms": pl.Float64,  # of the probe
+    "reason": pl.String,  # asked: triage snapshot; schedule; or the problem whose onset it was
 }
 STATE: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "container_events": CONTAINER_EVENTS,

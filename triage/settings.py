@@ -8,6 +8,11 @@
     lang     = "en"
     stats    = "10s"                    # how often `collect --follow` samples memory, CPU …; "off": never
 
+    [probes]                            # what triage snapshot, collect --probe and doctor ask running programs with
+    every    = "5m"                     # on a schedule, with collect --follow --probe
+    postgres_user     = "triage"        # a role with pg_monitor instead of the container's own
+    postgres_database = "jointo"
+
     [redact]
     enabled  = true
     personal = ["email", "phone"]       # which kinds of personal data count as secret
@@ -35,8 +40,9 @@ from triage.errors import UsageError
 FILE = "triage.toml"
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "lake": str, "patterns": list, "sql_dirs": list, "tz": str, "prefix": str, "lang": str, "stats": str, "redact": dict,
-    "analysis": dict, "alerts": dict,
+    "analysis": dict, "alerts": dict, "probes": dict,
 }  # fmt: skip
+_PROBES: dict[str, type | tuple[type, ...]] = {"every": str, "postgres_user": str, "postgres_database": str}
 _REDACT: dict[str, type | tuple[type, ...]] = {"enabled": bool, "personal": list}
 
 
@@ -55,6 +61,7 @@ class Settings:
     personal: tuple[str, ...] | None = None  # None: all kinds that are known
     analysis: Mapping[str, float] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
+    probes: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(config: Path | None = None, **options: Any) -> Settings:
@@ -77,6 +84,7 @@ def _read(path: Path) -> dict[str, Any]:
     _check(data, _KEYS, path, "")
     redact = data.pop("redact", {})
     _check(redact, _REDACT, path, "redact.")
+    _check(data.get("probes", {}), _PROBES, path, "probes.")
     values: dict[str, Any] = {**data}
     # Paths in the file are meant from where the file is.
     for name in ("patterns", "sql_dirs"):

@@ -161,7 +161,7 @@ function describe(datum, chart) {
   }
   if (datum.mark !== undefined) return { rows: [`${page.marks[datum.mark].service} · ${clock(datum.t, "ms")}`, page.marks[datum.mark].detail] };
   if (datum.v !== undefined) {
-    const series = page.series[chart], value = series.unit !== "count" ? `${grouped.format(Math.round(datum.v))} ${series.unit}` : grouped.format(datum.v);
+    const series = page.series[chart], value = ["ms", "MB"].includes(series.unit) ? `${grouped.format(Math.round(datum.v))} ${series.unit}` : grouped.format(datum.v);
     return { rows: [`${series.names[datum.s]} ${value}`, `${clock(datum.t)} – ${clock(datum.t2)}`] };
   }
   return null;

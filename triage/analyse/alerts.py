@@ -74,24 +74,3 @@ def _user_rule(session: Session, window: Window, name: str, sql: str) -> Alert:
     unit, summary = str(row.get("unit") or ""), str(row.get("summary") or f"{value} against {row['threshold']}")
     since = window.start if firing else None
     return Alert(name, firing, value, float(row["threshold"]), unit, since, None, firing, summary)
-
-
-def prometheus(found: tuple[Alert, ...]) -> str:
-    """The alerts as a textfile for node_exporter."""
-    lines = [
-        "# HELP triage_alert_firing Whether the rule fired in the window.",
-        "# TYPE triage_alert_firing gauge",
-        *(f'triage_alert_firing{{rule="{_label(alert.rule)}"}} {int(alert.firing)}' for alert in found),
-        "# HELP triage_alert_value The worst value of the rule in the window.",
-        "# TYPE triage_alert_value gauge",
-        *(
-            f'triage_alert_value{{rule="{_label(alert.rule)}"}} {alert.value!r}'
-            for alert in found
-            if alert.value is not None
-        ),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _label(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

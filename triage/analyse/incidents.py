@@ -25,7 +25,8 @@ from triage.analyse.tasks import task_lives
 from triage.query import Session
 
 _EVIDENCE = 20
-_GRAVE = ("memory.out_of_memory", LEAK)
+# The saturated server, the queue that nobody empties and the alarm are seen as they are, not concluded from failures.
+_GRAVE = ("memory.out_of_memory", LEAK, "task.stuck_pending", "db.too_many_connections", "broker.resource_alarm")
 ANSWERED = timedelta(seconds=1)  # requests that failed are answered a moment after the problem was logged
 
 
@@ -60,7 +61,7 @@ def _corrected(activity: pl.DataFrame, clocks: Mapping[str, float]) -> pl.DataFr
 
 
 def _alone(events: pl.DataFrame, found: Sequence[Burst]) -> list[Burst]:
-    """What needs no number: a memory kill or a leak that the engine's own figures prove, outside of bursts of them."""
+    """What needs no number: what the own figures of engine and programs prove, outside of bursts of it."""
     proved = events.filter((pl.col("printing") == ENGINE) & pl.col("problem").is_in(_GRAVE)).unique(
         ["problem", "service_name"], keep="first", maintain_order=True
     )

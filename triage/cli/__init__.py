@@ -14,7 +14,7 @@ from triage.console import Console
 from triage.errors import ExitCode, TriageError
 
 # Modules that register their commands; heavy imports wait inside the commands.
-from triage.cli import collecting, lake, patterns, reading, snapshots  # noqa: F401  isort: skip
+from triage.cli import collecting, lake, metrics, patterns, reading, snapshots  # noqa: F401  isort: skip
 
 __all__ = ["app", "main"]
 

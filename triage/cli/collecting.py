@@ -163,6 +163,12 @@ def collect(
     stats: Annotated[
         str | None, typer.Option("--stats", metavar="D|off", help="With --follow: sample memory, CPU … this often [10s].")
     ] = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --follow: ask programs as `snapshot` does, by and by and when a problem begins.")
+    ] = False,
+    probe_every: Annotated[
+        str | None, typer.Option("--probe-every", metavar="D", help="With --probe: this often; dear probes seldomer [5m].")
+    ] = None,
     tz: TzOption = None,
     prefix: PrefixOption = None,
     patterns: PatternsOption = None,
@@ -176,7 +182,8 @@ def collect(
 
     A further run adds only what is new. With them come the engine's events (starts, ends, memory kills, health) and
     samples of what the containers use. The engine is found as the docker command finds it: DOCKER_HOST, context,
-    ssh, TLS, else Podman's socket; only reading requests are made.
+    ssh, TLS, else Podman's socket; only reading requests are made, except that --probe runs the programs' own reading
+    commands in their containers.
 
         triage collect --project myapp
 
@@ -199,8 +206,11 @@ def collect(
     engine = docker.connect()
     names, labels = container or [], label or []
     if follow:
-        _follow(run, engine, names, project, labels, docker.nanoseconds(first), when.span(delay).total_seconds(), every, form)
+        asked = _asked_every(run, probe_every) if probe or probe_every else None
+        _follow(run, engine, names, project, labels, docker.nanoseconds(first), when.span(delay).total_seconds(), every, asked, form)
         return
+    if probe or probe_every:
+        raise UsageError("--probe goes with --follow", hint="to ask once: triage snapshot")
     chosen = engine.find(names, project, labels)
     if not chosen:
         run.console.say("the engine has no such container")
@@ -226,14 +236,18 @@ def collect(
 
 def _follow(
     run: Run, engine: object, names: list[str], project: str | None, labels: list[str], since: int | None,
-    delay_s: float, stats_s: float | None, form: str,
+    delay_s: float, stats_s: float | None, probe_s: float | None, form: str,
 ) -> None:  # fmt: skip
     from triage import pipeline
+    from triage.classify.redact import redact_text
     from triage.collect.docker import Engine
     from triage.collect.follow import follow
     from triage.lake.upkeep import Upkeep
+    from triage.state import probes
     from triage.state.follow import StateFollower
+    from triage.state.probing import Probing
     from triage.state.selection import Selection
+    from triage.state.snapshot import Manner
 
     assert isinstance(engine, Engine)
     if names or project:
@@ -246,8 +260,13 @@ def _follow(
         engine, lake.version_of, names=names, project=project, labels=labels, since=since, delay_s=delay_s
     )
 
+    probing = None
+    if probe_s is not None:
+        key = lake.key()
+        manner = Manner(lambda text: redact_text(text, key), run.settings.probes)
+        probing = Probing(probes.load(run.settings.patterns), probe_s, manner, lambda: dict(progress.problems))
     state = StateFollower(
-        engine, run.lake, Selection(names, project, labels), interval_s=stats_s, said=run.console.warn
+        engine, run.lake, Selection(names, project, labels), interval_s=stats_s, said=run.console.warn, probing=probing
     )
 
     def line() -> str:
@@ -282,6 +301,15 @@ def _interval(run: Run) -> float | None:
     if given != "off" and seconds < 1:
         raise UsageError(f"too often for samples: {given}", hint="at least 1s, or off")
     return seconds or None
+
+
+def _asked_every(run: Run, given: str | None) -> float:
+    """Seconds between rounds of probes."""
+    text = given or run.settings.probes.get("every") or "5m"
+    seconds = when.span(text).total_seconds()
+    if seconds < 5:
+        raise UsageError(f"too often for probes: {text}", hint="at least 5s")
+    return seconds
 
 
 def _redaction(redact: bool) -> dict[str, object]:

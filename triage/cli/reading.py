@@ -28,7 +28,8 @@ from triage.console import FORMATS, only_one, write_file
 from triage.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from triage.analyse import Incident
+    from triage.analyse import Alert, Incident, Window
+    from triage.query import Session
     from triage.report.digest import Digest
     from triage.report.parts import Collection
 
@@ -200,21 +201,23 @@ def check(
         triage check --since 1h || page-someone
 
         triage check --format prometheus > /var/lib/node_exporter/triage.prom
+
+    That format has the monitoring figures of the window besides; `triage metrics` serves them to a scraper.
     """
     from dataclasses import asdict
 
     from triage import analyse
-    from triage.analyse.alerts import prometheus
 
     run = start(lake, quiet, verbose)
     with run.session() as session:
-        found = analyse.alerts(session, run.window(session, since, until), run.thresholds())
+        window = run.window(session, since, until)
+        found = analyse.alerts(session, window, run.thresholds())
+        if form == "prometheus":
+            run.console.write(_metrics(run, session, window, found))
+            return  # a scraper asks for values, not for an exit code
     firing = [alert for alert in found if alert.firing]
     if form == "json":
         run.console.json([asdict(alert) for alert in found])
-    elif form == "prometheus":
-        run.console.write(prometheus(found))
-        return  # a scraper asks for values, not for an exit code
     elif form == "text":
         for alert in firing:
             until_text = "and still" if alert.active else f"until {alert.until:%Y-%m-%d %H:%M:%S}" if alert.until else ""
@@ -225,6 +228,15 @@ def check(
         raise UsageError(f"unknown format: {form}", hint="text, json or prometheus")
     if firing:
         raise typer.Exit(ExitCode.FOUND)
+
+
+def _metrics(run: Run, session: Session, window: Window, found: tuple[Alert, ...]) -> str:
+    from triage.analyse.metrics import counted, metrics
+    from triage.cli.metrics import health
+    from triage.report import openmetrics
+
+    counts = counted(session, window.start, window.end)
+    return openmetrics.text(metrics(session, window.end, counts, found, health(run), __version__))
 
 
 @app.command(rich_help_panel="Look")

@@ -20,7 +20,7 @@ def snapshot(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """What Postgres, Redis and RabbitMQ say of themselves now: sessions, who blocks whom, queues, memory.
+    """What Postgres, Redis, RabbitMQ and Celery say of themselves now: sessions, who blocks whom, queues, workers, memory.
 
     Runs the programs' own reading commands in their containers, stores the answers in the lake (view `snapshots`) and
     prints them. Nothing that writes can be asked. Exit code 1 where a probe failed.
@@ -33,7 +33,7 @@ def snapshot(
     from triage.collect import docker
     from triage.lake.state import StateTable
     from triage.state import probes
-    from triage.state.snapshot import take
+    from triage.state.snapshot import Manner, take
 
     run = start(lake, quiet, verbose, patterns=paths(patterns))
     if form not in ("table", "csv", "json", "jsonl"):
@@ -44,10 +44,10 @@ def snapshot(
     store = run.lake
     store.create()
     key = store.key()
-    rows = take(engine, chosen, known, lambda text: redact_text(text, key))
+    rows = take(engine, chosen, known, Manner(lambda text: redact_text(text, key), run.settings.probes))
     StateTable(store, "snapshots").append(rows)
     if rows.is_empty():
-        run.console.say("no running container fits a probe, or none had anything to tell")
+        run.console.say("no running container fits a probe")
     told = pl.col("values").list.eval(
         pl.concat_str(pl.element().struct.field("key"), pl.lit("="), pl.element().struct.field("value"))
     )

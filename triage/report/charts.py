@@ -31,6 +31,7 @@ _CLOCK = {
 _UNITS = {
     "ms": "datum.value >= 1000 ? datum.value / 1000 + ' s' : datum.value + ' ms'",
     "MB": "datum.value >= 1000 ? datum.value / 1000 + ' GB' : datum.value + ' MB'",
+    "number": "floor(datum.value) == datum.value ? format(datum.value, ',') : ''",
     "count": "floor(datum.value) == datum.value ? format(datum.value, ',') : ''",
 }
 Chart = Any  # Altair's own types do not survive layering

@@ -72,8 +72,8 @@ def _plain(value: Any) -> Any:
 
 
 def _state(report: Report) -> dict[str, Any]:
-    """What the engine said; a lake without state has no such keys."""
-    parts = {
+    """What the engine and programs said; a lake without state has no such keys."""
+    parts: dict[str, Any] = {
         "containers": _plain(report.containers),
         "container_marks": _plain(report.marks),
         "memory_trends": [
@@ -91,6 +91,7 @@ def _state(report: Report) -> dict[str, Any]:
             for k in report.memory
         ],
     }
+    parts["programs"] = {table.name: _plain(table.rows) for table in report.programs}
     return {name: rows for name, rows in parts.items() if rows}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -21,6 +21,7 @@ from triage.report.parts import (
     Record,
     Series,
     ServiceRow,
+    Table,
     Totals,
 )
 from triage.report.sources import Source, buckets, record
@@ -33,6 +34,16 @@ _TIMES = {
     "requests": "report_request_time_steps",
     "tasks": "report_task_time_steps",
     "queries": "report_statement_time_steps",
+}
+_SESSIONS = ("sessions", "idle_in_transaction", "blocked", "max_connections")
+_PROGRAMS = {
+    "blocking": "report_blocking",
+    "transactions": "report_transactions",
+    "connections": "report_connections",
+    "queues": "report_queues",
+    "workers": "workers",
+    "jobs": "jobs",
+    "probe_failures": "probe_failures",
 }
 UNCLASSIFIED = "error.unclassified"
 
@@ -104,7 +115,31 @@ def series(source: Source) -> tuple[Series, ...]:
     query = source.query("report_memory_steps", **source.stepped)
     used = tuple(Point(row["step"], row["container_name"], row["memory_mb"]) for row in source.rows(query))
     if used:
-        made.append(Series("memory", "MB", used, query))
+        made.append(Series("memory", "MB", used, query, verbatim=True))
+    return (*made, *_of_programs(source))
+
+
+def _of_programs(source: Source) -> Iterator[Series]:
+    """Charts of what probes told: sessions against the most admitted, and the longest queues."""
+    query = source.query("report_session_steps", **source.stepped)
+    rows = source.rows(query)
+    points = tuple(Point(row["step"], name, row[name]) for row in rows for name in _SESSIONS if row[name] is not None)
+    if points:
+        yield Series("sessions", "number", points, query)
+    query = source.query("report_queue_steps", **source.stepped)
+    points = tuple(Point(row["step"], row["queue"], row["messages"]) for row in source.rows(query))
+    if points:
+        yield Series("queues", "number", points, query, verbatim=True)
+
+
+def programs(source: Source) -> tuple[Table, ...]:
+    """Tables of what programs said of themselves; only those that have rows."""
+    made = []
+    for name, stored in _PROGRAMS.items():
+        query = source.query(stored, **source.window, **({"latest": True} if stored == "jobs" else {}))
+        frame = source.run(query)
+        if frame.height:
+            made.append(Table(name, tuple(frame.columns), tuple(frame.to_dicts()), query))
     return tuple(made)
 
 

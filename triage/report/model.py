@@ -116,6 +116,7 @@ def build(
         version=version,
         containers=containers,
         memory=analyse.memory_trends(session, window, thresholds),
+        programs=figures.programs(source),
     )
 
 

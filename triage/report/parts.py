@@ -136,15 +136,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line chart below the timeline. `name` is a key of the texts; `unit` is count, ms or MB.
+    """A chart below the timeline. `name` is a key of the texts; `unit` is count (bars), number, ms or MB (lines).
 
-    What is in MB are containers: their names are shown as they are.
+    The lines' names are keys of the texts, or shown as they are: containers, queues.
     """
 
     name: str
     unit: str
     points: tuple[Point, ...]
     query: Query
+    verbatim: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -196,6 +197,16 @@ class ContainerRow:
     oom_kills: int
     last_exit_code: int | None
     last_end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What programs said of themselves: rows of a query as they are shown. Name and columns are keys of the texts."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, object], ...]
+    query: Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +389,7 @@ class Report:
     version: str = ""
     containers: tuple[ContainerRow, ...] = ()
     memory: tuple[MemoryTrend, ...] = ()
+    programs: tuple[Table, ...] = ()
 
     @property
     def incidents(self) -> tuple[Incident, ...]:

@@ -154,6 +154,7 @@ def contents(report: Report, texts: Texts) -> list[tuple[str, str, int | None]]:
         ("deadlocks", "deadlocks", len(report.deadlocks), bool(report.crossings)),
         ("tasks", "tasks", len(report.tasks), bool(report.tasks)),
         ("containers", "containers", len(report.containers), bool(report.containers or report.memory)),
+        ("programs", "programs", None, bool(report.programs)),
         ("stopped", "stopped", len(report.stopped), bool(report.stopped)),
         ("new", "new", len(report.new), bool(report.new)),
         ("alerts", "alerts", None, bool(report.alerts)),
@@ -174,8 +175,8 @@ def mark(one: Mark, texts: Texts) -> str:
 
 
 def series_names(series: Series, texts: Texts) -> list[str]:
-    """What a chart's lines are called: containers by their names, the rest by words."""
-    return [name if series.unit == "MB" else str(texts.t(f"series.{name}")) for name in series.names]
+    """What a chart's lines are called: containers and queues by their names, the rest by words."""
+    return [name if series.verbatim else str(texts.t(f"series.{name}")) for name in series.names]
 
 
 def growth(trend: MemoryTrend, texts: Texts) -> Markup:

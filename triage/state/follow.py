@@ -1,6 +1,6 @@
-"""Collecting state beside the logs while they are followed: a thread for events, one for samples.
+"""Collecting state beside the logs while they are followed: a thread for events, one for samples, one for probes.
 
-Neither holds up the logs: what fails is said once and tried again with growing pauses.
+None holds up the logs or another: what fails is said once and tried again with growing pauses.
 """
 
 from __future__ import annotations
@@ -15,25 +15,31 @@ from triage.collect.docker import Engine
 from triage.errors import TriageError
 from triage.lake.table import Lake
 from triage.state.engine_events import EventStore
+from triage.state.probing import Prober, Probing
 from triage.state.samples import Sampler
 from triage.state.selection import Selection
 
 _GATHER_S = 0.5  # events come in showers: one commit for each
 _STORE_S = 60.0  # samples are stored this often: each commit is a file
 _PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+# What the engine tells is the onset of a problem, too.
+_PROBLEMS = {"oom": "memory.out_of_memory", "die": "process.crash", "health_status: unhealthy": "container.unhealthy"}
 Said = Callable[[str], None]
 
 
 class StateFollower:
-    """Follows the engine's events and samples its containers until closed."""
+    """Follows the engine's events, samples its containers and asks their programs, until closed."""
 
     def __init__(
-        self, engine: Engine, lake: Lake, selection: Selection, *, interval_s: float | None, said: Said
-    ) -> None:
+        self, engine: Engine, lake: Lake, selection: Selection, *, interval_s: float | None, said: Said,
+        probing: Probing | None = None,
+    ) -> None:  # fmt: skip
         self._engine, self._lake, self._selection = engine, lake, selection
         self._interval, self._said = interval_s, said
         self._stop = threading.Event()
+        self._prober = Prober(engine, lake, selection, probing, said) if probing else None
         targets = [self._follow_events] + ([self._take_samples] if interval_s else [])
+        targets += [self._ask_programs] if self._prober else []
         self._threads = [threading.Thread(target=self._kept_up, args=(target,), daemon=True) for target in targets]
         for thread in self._threads:
             thread.start()
@@ -65,12 +71,16 @@ class StateFollower:
         threading.Thread(target=_read, args=(store, arriving), daemon=True).start()
         while not self._stop.is_set():
             batch, ended = _gathered(arriving)
-            if batch:
-                store.store(batch)
+            if batch and store.store(batch) and self._prober:
+                self._prober.report(_problems(batch))
             if isinstance(ended, TriageError):
                 raise ended
             if ended:
                 return
+
+    def _ask_programs(self) -> None:
+        assert self._prober is not None
+        self._prober.run(self._stop)
 
     def _take_samples(self) -> None:
         assert self._interval is not None
@@ -99,6 +109,17 @@ def once(engine: Engine, lake: Lake, selection: Selection) -> int:
     finally:
         sampler.close()
     return found
+
+
+def _problems(events: list[dict[str, Any]]) -> list[str]:
+    """What events say by themselves; an end that was asked for or went well is no problem."""
+    asked = {event["Actor"]["ID"] for event in events if event.get("Action") == "kill"}
+    return [
+        problem
+        for event in events
+        if (problem := _PROBLEMS.get(str(event.get("Action")))) and event["Actor"]["ID"] not in asked
+        and (event["Actor"].get("Attributes") or {}).get("exitCode") != "0"
+    ]
 
 
 def _read(store: EventStore, arriving: queue.Queue[dict[str, Any] | TriageError | None]) -> None:

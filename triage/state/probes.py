@@ -1,6 +1,7 @@
 """Probes: data files that say what is asked of a program in its container, and can only ask.
 
-A probe names one program of `PROGRAMS` and either a `query` (one SELECT, for psql) or a `command` (words for the others).
+A probe names one program of `PROGRAMS`, the containers where it is asked (`images`, `runs`), and either a `query` (one
+SELECT, for psql) or a `command` (words for the others).
 What could write is refused when the file is read; psql also runs in a read-only transaction with a time limit.
 """
 
@@ -17,26 +18,33 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from triage import when
 from triage._data import data_dir
 from triage.classify.library import PROBES_FOLDER
 from triage.classify.toml_lines import toml_lines
-from triage.errors import PatternError
+from triage.errors import PatternError, UsageError
 from triage.settings import nearest
+from triage.state.process import Process
 
-# What each program may be asked; the first word of a command.
+# What each program may be asked; the first word of a command, for Celery all of it.
 PROGRAMS: dict[str, frozenset[str]] = {
     "psql": frozenset(),
     "redis-cli": frozenset({"DBSIZE", "HLEN", "INFO", "LLEN", "SCARD", "STRLEN", "XLEN", "ZCARD"}),
-    "rabbitmqctl": frozenset({"list_channels", "list_connections", "list_consumers", "list_queues"}),
-}
+    "rabbitmqctl": frozenset({"list_channels", "list_connections", "list_consumers", "list_queues", "status"}),
+    "celery": frozenset({
+        "inspect active", "inspect active_queues", "inspect conf", "inspect ping", "inspect reserved",
+        "inspect scheduled", "inspect stats",
+    }),
+}  # fmt: skip
+QUEUE = "{queue}"  # in a command: asked for each queue that the project's Celery workers take from
 # Functions beyond SQL's own that a query may call: none of them changes anything, and none ends a session.
 FUNCTIONS = frozenset(
     {"current_setting", "pg_backend_pid", "pg_blocking_pids", "pg_database_size", "pg_total_relation_size"}
 )
 _KEYS: dict[str, tuple[type, bool]] = {
-    "title": (dict, True), "program": (str, True), "images": (list, True), "supports": (list, True),
-    "permission": (str, True), "columns": (list, True), "query": (str, False), "command": (list, False),
-    "labels": (dict, False),
+    "title": (dict, True), "program": (str, True), "images": (list, False), "runs": (list, False),
+    "supports": (list, True), "permission": (str, True), "columns": (list, True), "query": (str, False),
+    "command": (list, False), "labels": (dict, False), "optional": (bool, False), "every": (str, False),
 }  # fmt: skip
 _FORBIDDEN = (
     exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Drop, exp.Create, exp.Alter, exp.Command, exp.Into, exp.Lock,
@@ -47,7 +55,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.:{}-]+")
 _PLAIN = (
     exp.AggFunc, exp.Coalesce, exp.Round, exp.Extract, exp.Left, exp.Right, exp.Cast, exp.Any, exp.And, exp.Or,
     exp.Abs, exp.Greatest, exp.Least, exp.Lower, exp.Upper, exp.Length, exp.Substring, exp.Case, exp.If, exp.Array,
-    exp.CurrentTimestamp, exp.CurrentDate, exp.DateTrunc, exp.TimestampTrunc, exp.Nullif,
+    exp.CurrentTimestamp, exp.CurrentDate, exp.DateTrunc, exp.TimestampTrunc, exp.Nullif, exp.Unnest,
 )  # fmt: skip
 
 
@@ -58,17 +66,23 @@ class Probe:
     id: str
     title: Mapping[str, str]
     program: str
-    images: tuple[str, ...]
+    images: tuple[str, ...]  # last part of the repository
+    runs: tuple[str, ...]  # words of the container's command, the program first
     supports: tuple[str, ...]
     permission: str
     columns: tuple[str, ...]
     query: str | None
     command: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False  # what it asks for need not be there: a table, an extension
+    every_s: float = 0.0  # on a schedule no more often than this
 
-    def fits(self, image: str) -> bool:
-        """Whether a container of this image runs the program: by the repository's last part, without its tag."""
-        return re.sub(r"(@sha256:.*|:[^/:]*)$", "", image).rsplit("/", 1)[-1] in self.images
+    def fits(self, process: Process) -> bool:
+        """Whether a container runs the program: by its image, or by its command."""
+        if process.repository in self.images:
+            return True
+        program, *words = self.runs or ("",)
+        return process.place(program) is not None and set(words) <= set(process.arguments(program))
 
 
 def load(extra: Sequence[Path] = ()) -> list[Probe]:
@@ -103,17 +117,28 @@ def read(path: Path) -> Probe:
         raise wrong("program", "psql wants `query`, the other programs want `command`", "give one of them")
     if query is not None and (reason := writes(query)):
         raise wrong("query", f"a probe only reads: {reason}", "one SELECT over the server's statistics or your tables")
+    if not values.get("images") and not values.get("runs"):
+        raise wrong("program", "`images` or `runs` must say in which containers it is asked", "see the shipped ones")
     if command:
-        if command[0] not in PROGRAMS[program]:
-            raise wrong("command", f"a probe only reads: `{program} {command[0]}` is not allowed",
+        asked = " ".join(command) if program == "celery" else command[0]
+        if asked not in PROGRAMS[program]:
+            raise wrong("command", f"a probe only reads: `{program} {asked}` is not allowed",
                         f"allowed are: {', '.join(sorted(PROGRAMS[program]))}")  # fmt: skip
         for word in command:
             if not _WORD.fullmatch(word) or word.startswith("-"):
                 raise wrong("command", f"not a plain word: {word!r}", "no options, spaces or shell characters")
     return Probe(
-        path.stem, values["title"], program, tuple(values["images"]), tuple(values["supports"]), values["permission"],
-        tuple(values["columns"]), query, command, values.get("labels", {}),
+        path.stem, values["title"], program, tuple(values.get("images", ())), tuple(values.get("runs", ())),
+        tuple(values["supports"]), values["permission"], tuple(values["columns"]), query, command,
+        values.get("labels", {}), values.get("optional", False), _seconds(values.get("every"), wrong),
     )  # fmt: skip
+
+
+def _seconds(text: str | None, wrong: Callable[[str, str, str], PatternError]) -> float:
+    try:
+        return when.span(text).total_seconds() if text else 0.0
+    except UsageError as error:
+        raise wrong("every", error.message, error.hint or "") from None
 
 
 def writes(query: str) -> str | None:
@@ -145,8 +170,8 @@ def _check_keys(values: Mapping[str, Any], wrong: Callable[[str, str, str], Patt
         if key not in _KEYS:
             raise wrong(key, f"unknown key `{key}`", nearest(key, _KEYS))
         kind = _KEYS[key][0]
-        texts = isinstance(value, list) and value and all(isinstance(v, str) for v in value)
-        if not isinstance(value, kind) or (kind is list and not texts):
+        texts = isinstance(value, list) and all(isinstance(v, str) for v in value)
+        if not isinstance(value, kind) or (kind is list and not (texts and (value or key == "supports"))):
             raise wrong(key, f"`{key}` must be a {'list of texts' if kind is list else kind.__name__}", "see the others")
     for key, (_, required) in _KEYS.items():
         if required and key not in values:

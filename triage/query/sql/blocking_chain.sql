@@ -1,11 +1,9 @@
--- title: Sessions that wait, and who blocks them
+-- title: Sessions that wait, who blocks them, and the whole chain up to the one that waits for nobody
 -- param: since timestamptz = 1970-01-01
 -- param: until timestamptz = 9999-12-31
--- returns: timestamp, service_name, pid, waits_s, query, blocked_by, blocker_state, blocker_transaction_s, blocker_query
-SELECT "timestamp", service_name, "values"['pid'] AS pid, TRY_CAST("values"['waits_s'] AS DOUBLE) AS waits_s,
-       "values"['query'] AS query, "values"['blocked_by'] AS blocked_by, "values"['blocker_state'] AS blocker_state,
-       TRY_CAST("values"['blocker_transaction_s'] AS DOUBLE) AS blocker_transaction_s,
-       "values"['blocker_query'] AS blocker_query
-FROM snapshots
-WHERE probe = 'postgres_blocking' AND error IS NULL AND "timestamp" >= $since AND "timestamp" < $until
+-- returns: timestamp, service_name, pid, waits_s, mode, locktype, relation, query, blocked_by, blocker_state, blocker_transaction_s, blocker_application, blocker_query, root_blocker, chain
+SELECT "timestamp", service_name, pid, waits_s, mode, locktype, relation, query, blocked_by, blocker_state,
+       blocker_transaction_s, blocker_application, blocker_query, root_blocker, chain
+FROM blocking_chains
+WHERE "timestamp" >= $since AND "timestamp" < $until
 ORDER BY "timestamp", service_name, "row"

@@ -1,4 +1,4 @@
--- title: Problems that the engine itself reports: memory kills, failed ends, failing health checks
+-- title: Problems that the engine and programs themselves report: memory kills, failed ends, failing health checks, blocked queues, no free connections
 -- param: since timestamptz = 1970-01-01
 -- param: until timestamptz = 9999-12-31
 -- returns: problem, timestamp, service_name, record_id
@@ -34,7 +34,66 @@ ill AS (
     SELECT 'container.unhealthy', "timestamp", service_name, event_id
     FROM container_events
     WHERE action = 'health_status' AND health = 'unhealthy' AND "timestamp" >= $since AND "timestamp" < $until
+),
+lengths AS (
+    SELECT "timestamp", service_name, container_id, probe, "row",
+           TRY_CAST(coalesce("values"['length'], "values"['messages']) AS BIGINT) AS n,
+           TRY_CAST("values"['consumers'] AS BIGINT) AS consumers,
+           coalesce("values"['queue'], "values"['name']) AS queue
+    FROM snapshots
+    WHERE "row" IS NOT NULL AND 'task.stuck_pending' = ANY (supports) AND queue IS NOT NULL AND n IS NOT NULL
+      AND NOT regexp_matches(queue, 'celery\.pidbox$|^celeryev\.') AND "timestamp" >= $since AND "timestamp" < $until
+),
+-- Blocked: nobody takes from it; or over five looks nothing left it that was not replaced, and it stands or doubled.
+queues AS (
+    SELECT *, n > 0 AND (coalesce(consumers = 0, false)
+                         OR (count(*) OVER five = 5 AND list_sort(list(n) OVER five) = list(n) OVER five
+                             AND (max(n) OVER five = min(n) OVER five OR n >= 2 * min(n) OVER five)
+                             AND "timestamp" - min("timestamp") OVER five >= INTERVAL 2 MINUTE)) AS holds
+    FROM lengths
+    WINDOW five AS (PARTITION BY container_id, queue ORDER BY "timestamp" ROWS BETWEEN 4 PRECEDING AND CURRENT ROW)
+),
+sessions AS (
+    SELECT "timestamp", service_name, container_id, probe, min("row") AS "row", container_id AS queue,
+           sum(TRY_CAST("values"['sessions'] AS BIGINT))
+               >= 0.9 * max(TRY_CAST("values"['max_connections'] AS BIGINT)) AS holds
+    FROM snapshots
+    WHERE probe = 'postgres_sessions' AND "row" IS NOT NULL AND "timestamp" >= $since AND "timestamp" < $until
+    GROUP BY "timestamp", service_name, container_id, probe
+),
+-- A transaction that does nothing, and holds a lock that another wants for longer than a moment.
+idle AS (
+    SELECT "timestamp", service_name, container_id, probe, min("row") AS "row", "values"['blocked_by'] AS queue,
+           bool_or(TRY_CAST("values"['waits_s'] AS DOUBLE) >= 1) AS holds
+    FROM snapshots
+    WHERE probe = 'postgres_blocking' AND starts_with("values"['blocker_state'], 'idle in transaction')
+      AND "timestamp" >= $since AND "timestamp" < $until
+    GROUP BY "timestamp", service_name, container_id, probe, "values"['blocked_by']
+),
+alarms AS (
+    SELECT "timestamp", service_name, container_id, probe, "row", container_id AS queue,
+           "values"['alarms'] NOT IN ('', '[]') AS holds
+    FROM snapshots
+    WHERE probe = 'rabbitmq_status' AND "row" IS NOT NULL AND "timestamp" >= $since AND "timestamp" < $until
+),
+told AS (
+    SELECT 'task.stuck_pending' AS problem, "timestamp", service_name, container_id, probe, "row", queue, holds FROM queues
+    UNION ALL
+    SELECT 'db.too_many_connections', "timestamp", service_name, container_id, probe, "row", queue, holds FROM sessions
+    UNION ALL
+    SELECT 'db.lock_timeout', "timestamp", service_name, container_id, probe, "row", queue, holds FROM idle
+    UNION ALL
+    SELECT 'broker.resource_alarm', "timestamp", service_name, container_id, probe, "row", queue, holds FROM alarms
+),
+-- The first look that shows it counts; what goes on is not told again.
+begun AS (
+    SELECT problem, "timestamp", service_name,
+           concat_ws(':', 'snapshot', container_id, probe, epoch_us("timestamp"), "row") AS record_id
+    FROM told
+    WINDOW own AS (PARTITION BY problem, container_id, queue ORDER BY "timestamp")
+    QUALIFY holds AND NOT coalesce(lag(holds) OVER own, false)
 )
-SELECT problem, "timestamp", service_name, record_id FROM (FROM ends UNION ALL FROM inner_kills UNION ALL FROM ill)
+SELECT problem, "timestamp", service_name, record_id
+FROM (FROM ends UNION ALL FROM inner_kills UNION ALL FROM ill UNION ALL FROM begun)
 WHERE problem IS NOT NULL
 ORDER BY "timestamp", service_name, problem, record_id

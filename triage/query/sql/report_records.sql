@@ -1,4 +1,4 @@
--- title: Records by their ids; of state an event, or a sample as sample:CONTAINER:MICROSECONDS
+-- title: Records by their ids; of state an event, a sample as sample:CONTAINER:MICROSECONDS, or an answer as snapshot:CONTAINER:PROBE:MICROSECONDS:ROW
 -- param: record_ids varchar[]
 -- returns: record_id, timestamp, service_name, severity_text, severity_number, message, body, problem, origin, position, line_count, task_id, task_name, request_id, job_id, user_id, exception_type
 WITH wanted AS (SELECT unnest(CAST($record_ids AS VARCHAR[])) AS record_id),
@@ -18,6 +18,14 @@ state AS (
                  make_timestamptz(TRY_CAST(split_part(record_id, ':', 3) AS BIGINT)) AS "timestamp"
           FROM wanted WHERE record_id LIKE 'sample:%')
     JOIN container_stats USING (container_id, "timestamp")
+    UNION ALL
+    SELECT record_id, "timestamp", service_name,
+           concat(container_name, ': ', probe, ': ', array_to_string([concat(k, '=', "values"[k]) FOR k IN map_keys("values")], ', '))
+    FROM (SELECT record_id, split_part(record_id, ':', 2) AS container_id, split_part(record_id, ':', 3) AS probe,
+                 make_timestamptz(TRY_CAST(split_part(record_id, ':', 4) AS BIGINT)) AS "timestamp",
+                 TRY_CAST(split_part(record_id, ':', 5) AS INTEGER) AS "row"
+          FROM wanted WHERE record_id LIKE 'snapshot:%')
+    JOIN snapshots USING (container_id, probe, "timestamp", "row")
 )
 SELECT record_id, "timestamp", service_name, severity_text, severity_number, message, body, problem, origin, position,
        line_count, task_id, task_name, request_id, job_id, user_id, exception_type
