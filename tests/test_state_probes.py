@@ -95,7 +95,7 @@ def test_blocking_saturation_and_queue_are_told_in_json_and_sql(servers: Restart
     done = triage(lake, "snapshot", "--format", "json")
     assert done.returncode == 0, done.stderr + done.stdout
     assert SECRET not in done.stdout + done.stderr
-    asked = {name for name, probe in SHIPPED.items() if probe.program != "celery" and not probe.optional}
+    asked = {name for name, probe in SHIPPED.items() if probe.program != "celery" and not probe.needs}
     assert {row["probe"] for row in json.loads(done.stdout)} == asked
 
     def named(name: str) -> list[dict[str, object]]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triage.cli.app import (
-    LakeOption,
     PatternsOption,
     PrefixOption,
     QuietOption,
@@ -25,7 +24,7 @@ from triage.cli.app import (
     start,
 )
 from triage.cli.collecting import RedactOption, stages
-from triage.errors import ExitCode, TriageError, UnavailableError, UsageError
+from triage.errors import ExitCode, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -270,36 +269,3 @@ def _text(file: str) -> str:
     except OSError as error:
         raise UnavailableError(f"cannot read: {error.strerror}", file) from error
     return data.decode("utf-8", "replace")
-
-
-@app.command(rich_help_panel="Keep")
-def doctor(
-    project: Annotated[str | None, typer.Option("--project", metavar="P", help="Compose project.")] = None,
-    form: Annotated[str, typer.Option("--format", metavar="table|json")] = "table",
-    lake: LakeOption = None,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-) -> None:
-    """Can triage collect here, and does the stack log what triage needs? Exit code 1 if something should be changed."""
-    from triage.collect import health
-
-    run = start(lake, quiet, verbose)
-    findings: list[tuple[str, str, str, str]] = []
-    try:
-        findings += [(f.level, f.subject, f.message, f.fix or "") for f in health.check(project)]
-    except TriageError as error:
-        findings.append(("problem", error.where or "engine", error.message, error.hint or ""))
-    store = run.lake
-    if store.exists():
-        for row in store.notes().iter_rows(named=True):
-            if row["kind"] == "gap":
-                findings.append(("problem", row["service_name"], row["message"], "collect more often, or keep more log"))
-        findings.append(("ok", run.settings.lake, "the lake can be read", ""))
-    else:
-        findings.append(("note", run.settings.lake, "there is no lake here yet", "triage collect, or triage ingest PATH"))
-    if form == "json":
-        run.console.json([dict(zip(("level", "subject", "message", "fix"), row, strict=True)) for row in findings])
-    else:
-        run.console.rows(["", "where", "what", "do"], findings)
-    if any(level == "problem" for level, *_ in findings):
-        raise typer.Exit(ExitCode.FOUND)

@@ -176,7 +176,9 @@ def mark(one: Mark, texts: Texts) -> str:
 
 def series_names(series: Series, texts: Texts) -> list[str]:
     """What a chart's lines are called: containers and queues by their names, the rest by words."""
-    return [name if series.verbatim else str(texts.t(f"series.{name}")) for name in series.names]
+    if series.verbatim:
+        return list(series.names)
+    return [str(texts.t(f"series.{name}")) for name in series.names]
 
 
 def growth(trend: MemoryTrend, texts: Texts) -> Markup:

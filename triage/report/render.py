@@ -21,7 +21,7 @@ from triage._data import data_dir
 from triage.analyse.model import Step
 from triage.report import charts, events, formats, prose, runbooks
 from triage.report.contract import summary
-from triage.report.parts import Report
+from triage.report.parts import Report, Series
 from triage.report.texts import Texts
 from triage.visible import visible
 
@@ -127,7 +127,7 @@ def _page_data(report: Report, texts: Texts) -> dict[str, Any]:
         "bands": [f"{prose.incident_name(report, i, texts)} {prose.headline(i, texts)}" for i in report.incidents],
         "marks": [{"service": m.service, "detail": prose.mark(m, texts)} for m in report.marks],
         "series": {
-            s.name: {"unit": s.unit, "names": prose.series_names(s, texts)}
+            s.name: {"unit": s.unit, "names": _series_names(s, texts)}
             for s in report.series
         },
         "labels": charts.LABELS,
@@ -174,11 +174,16 @@ def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.En
         incident_name=lambda incident: prose.incident_name(report, incident, texts),
         impact=partial(prose.impact, texts=texts),
         skew=partial(prose.skew, texts=texts),
-        series_names=partial(prose.series_names, texts=texts),
+        series_names=partial(_series_names, texts=texts),
         growth=partial(prose.growth, texts=texts),
         runbook_html=lambda book: runbooks.with_copy_buttons(book.html, texts.t("page.copy")),
     )
     return environment
+
+
+def _series_names(series: Series, texts: Texts) -> list[str]:
+    short = charts.short_names(series.names) if series.verbatim else {}
+    return [short.get(name, name) for name in prose.series_names(series, texts)]
 
 
 def _step_tone(step: Step, severity: dict[str, str]) -> str:

@@ -44,12 +44,13 @@ FUNCTIONS = frozenset(
 _KEYS: dict[str, tuple[type, bool]] = {
     "title": (dict, True), "program": (str, True), "images": (list, False), "runs": (list, False),
     "supports": (list, True), "permission": (str, True), "columns": (list, True), "query": (str, False),
-    "command": (list, False), "labels": (dict, False), "optional": (bool, False), "every": (str, False),
+    "command": (list, False), "labels": (dict, False), "needs": (list, False), "every": (str, False),
 }  # fmt: skip
 _FORBIDDEN = (
     exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Drop, exp.Create, exp.Alter, exp.Command, exp.Into, exp.Lock,
     exp.Copy, exp.TruncateTable, exp.Set,
 )  # fmt: skip
+_RELATION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 _WORD = re.compile(r"[A-Za-z0-9_.:{}-]+")
 # Written as calls in Postgres, and known to the SQL parser by their meaning; all others must be in FUNCTIONS.
 _PLAIN = (
@@ -74,7 +75,7 @@ class Probe:
     query: str | None
     command: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
-    optional: bool = False  # what it asks for need not be there: a table, an extension
+    needs: tuple[str, ...] = ()  # relations that need not be there: where one is not, nothing is asked
     every_s: float = 0.0  # on a schedule no more often than this
 
     def fits(self, process: Process) -> bool:
@@ -119,6 +120,9 @@ def read(path: Path) -> Probe:
         raise wrong("query", f"a probe only reads: {reason}", "one SELECT over the server's statistics or your tables")
     if not values.get("images") and not values.get("runs"):
         raise wrong("program", "`images` or `runs` must say in which containers it is asked", "see the shipped ones")
+    for name in values.get("needs", ()):
+        if query is None or not _RELATION.fullmatch(name):
+            raise wrong("needs", f"not a relation that a query asks: {name!r}", "a table or view, perhaps with its schema")
     if command:
         asked = " ".join(command) if program == "celery" else command[0]
         if asked not in PROGRAMS[program]:
@@ -130,7 +134,7 @@ def read(path: Path) -> Probe:
     return Probe(
         path.stem, values["title"], program, tuple(values.get("images", ())), tuple(values.get("runs", ())),
         tuple(values["supports"]), values["permission"], tuple(values["columns"]), query, command,
-        values.get("labels", {}), values.get("optional", False), _seconds(values.get("every"), wrong),
+        values.get("labels", {}), tuple(values.get("needs", ())), _seconds(values.get("every"), wrong),
     )  # fmt: skip
 
 

@@ -26,15 +26,26 @@ Row = Mapping[str, Any]
 def argv(probe: Probe, process: Process, command: Sequence[str]) -> list[str]:
     """All that is run in the container; `command` is the probe's, with its places filled in."""
     if probe.query is not None:
-        words = ["psql", "-X", "-q", "--csv", "-w", "-v", "ON_ERROR_STOP=1"]
-        steps = ["BEGIN READ ONLY", _SEAL, probe.query, "ROLLBACK"]
-        return words + [word for step in steps for word in ("-c", step)]
+        return _psql(probe.query)
     if probe.program == "redis-cli":
         port = process.option(_REDIS, "--port")
         return ["redis-cli", *(("-p", port) if port and port.isdigit() else ()), *command]
     if probe.program == "celery":
         return [*_celery(process), *command, "--json", f"--timeout={_REPLY_S}"]
     return ["rabbitmqctl", "--quiet", "--formatter", "json", *command]
+
+
+def lacks(probe: Probe) -> list[str] | None:
+    """What is run to learn how many of the relations that a query needs are not there: its failure would be logged."""
+    if not probe.needs:
+        return None
+    named = ", ".join(f"('{name}')" for name in probe.needs)  # checked to be plain names
+    return _psql(f"SELECT count(*) AS lacking FROM (VALUES {named}) AS needed(name) WHERE to_regclass(name) IS NULL")
+
+
+def _psql(query: str) -> list[str]:
+    words = ["psql", "-X", "-q", "--csv", "-w", "-v", "ON_ERROR_STOP=1"]
+    return words + [word for step in ("BEGIN READ ONLY", _SEAL, query, "ROLLBACK") for word in ("-c", step)]
 
 
 def environment(probe: Probe, process: Process, given: Mapping[str, str], used: str | None = None) -> dict[str, str]:

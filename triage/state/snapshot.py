@@ -29,7 +29,6 @@ from triage.state.process import Process, described
 LIMIT_S = 20  # rabbitmqctl and celery alone take seconds to start
 LIMIT_BYTES = 256 << 10
 _AT_ONCE = 4
-_ABSENT = "does not exist"  # how Postgres says that a table or a column is not there
 _DEFAULT_QUEUE = "celery"
 # Names of nodes and queues, celery@host.example above all, are no addresses of people.
 _NAMES = frozenset({("celery", "node"), ("rabbitmqctl", "name")})
@@ -118,10 +117,10 @@ def _rows(engine: Engine, one: Question, how: Manner) -> list[dict[str, object]]
     answered: list[dict[str, str]] = []
     error = None
     try:
-        answered = programs.parsed(one.probe, _run(engine, one, how))
-    except TriageError as failure:
-        if one.probe.optional and _ABSENT in failure.message:
+        if (text := _run(engine, one, how)) is None:
             return []
+        answered = programs.parsed(one.probe, text)
+    except TriageError as failure:
         error = how.clean(printable(failure.message))
     container, probe = one.container, one.probe
     common: dict[str, object] = {
@@ -144,9 +143,9 @@ def _cleaned(probe: Probe, column: str, value: str, how: Manner) -> str:
     return safe if (probe.program, column) in _NAMES else how.clean(safe)
 
 
-def _run(engine: Engine, one: Question, how: Manner) -> str:
-    """Standard output of the probe; its thread is left behind where the engine does not answer in time."""
-    done: list[str | TriageError] = []
+def _run(engine: Engine, one: Question, how: Manner) -> str | None:
+    """Standard output of the probe, None where it does not apply; a thread is left behind where the engine hangs."""
+    done: list[str | TriageError | None] = []
 
     def ask() -> None:
         try:
@@ -164,10 +163,17 @@ def _run(engine: Engine, one: Question, how: Manner) -> str:
     return done[0]
 
 
-def _answer(engine: Engine, one: Question, how: Manner) -> str:
+def _answer(engine: Engine, one: Question, how: Manner) -> str | None:
     given = programs.environment(one.probe, one.process, how.settings, one.database)
+    lacks = programs.lacks(one.probe)
+    if lacks and _output(engine, one, how, lacks, given).split()[-1:] != ["0"]:
+        return None
+    return _output(engine, one, how, programs.argv(one.probe, one.process, one.command), given)
+
+
+def _output(engine: Engine, one: Question, how: Manner, argv: Sequence[str], given: Mapping[str, str]) -> str:
     # `timeout` ends the process inside, which the engine's API cannot.
-    words = ["timeout", "-s", "KILL", f"{how.limit_s:g}", *programs.argv(one.probe, one.process, one.command)]
+    words = ["timeout", "-s", "KILL", f"{how.limit_s:g}", *argv]
     code, out, err = _executed(engine, one.container, words, given)
     if code == 137:
         raise UnavailableError(f"no answer within {how.limit_s:g} s", one.container.name)

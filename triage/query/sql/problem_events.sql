@@ -8,6 +8,16 @@ WITH found AS (
            unnest(list_distinct(list_append(coalesce(problems, []), problem))) AS each_problem
     FROM logs
     WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
+),
+-- `celery inspect` leaves without a word to the broker: while a probe asks, such a line is no failure.
+asked AS (
+    SELECT DISTINCT "timestamp" AS began, "timestamp" + to_milliseconds(CAST(duration_ms + 2000 AS BIGINT)) AS ended
+    FROM snapshots
+    WHERE starts_with(probe, 'celery_') AND "timestamp" < $until
+),
+own AS (
+    SELECT record_id FROM found JOIN asked ON "timestamp" BETWEEN began AND ended
+    WHERE source = 'rabbitmq' AND contains(body, 'client unexpectedly closed TCP connection')
 )
 SELECT each_problem AS problem,
        -- A wait, a slow statement, a slow answer is logged when it is over: the problem began that much earlier.
@@ -15,5 +25,5 @@ SELECT each_problem AS problem,
             THEN "timestamp" - to_microseconds(CAST(duration_ms * 1000 AS BIGINT)) ELSE "timestamp" END AS "timestamp",
        service_name, source, concat(coalesce(pattern, exception_type, ''), '@', scope_name) AS printing, severity_number,
        problem AS primary_problem, task_id, request_id, job_id, user_id, task_name, record_id
-FROM found
+FROM found ANTI JOIN own USING (record_id)
 ORDER BY problem, "timestamp", record_id

@@ -9,7 +9,6 @@ SELECT "timestamp", service_name, v['pid'] AS pid, v['state'] AS state, TRY_CAST
        TRY_CAST(v['locks'] AS BIGINT) AS locks, v['query'] AS query
 FROM (SELECT *, "values" AS v FROM snapshots WHERE probe = 'postgres_transactions' AND "row" IS NOT NULL)
 WHERE "timestamp" >= $since AND "timestamp" < $until AND TRY_CAST(v['transaction_s'] AS DOUBLE) >= $over_s
-QUALIFY row_number() OVER (PARTITION BY container_id, v['pid'], round(epoch("timestamp") - TRY_CAST(v['transaction_s'] AS DOUBLE))
-                           ORDER BY "timestamp" DESC, "row") = 1
+QUALIFY row_number() OVER (PARTITION BY container_id, v['pid'], v['query'] ORDER BY "timestamp" DESC, "row") = 1
 ORDER BY transaction_s DESC, "timestamp", service_name, pid
 LIMIT $most
