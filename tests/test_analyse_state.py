@@ -21,7 +21,7 @@ from triage.classify.library import Library
 from triage.query import Session
 from triage.report import render
 from triage.report.model import build
-from triage.schema import CONTAINER_EVENTS, CONTAINER_STATS
+from triage.schema import CONTAINER_EVENTS, CONTAINER_STATS, SNAPSHOTS
 
 HOUR = Window(START, START + timedelta(hours=1))
 MB = 1e6
@@ -38,6 +38,7 @@ class State:
     def __init__(self) -> None:
         self.events: list[dict[str, object]] = []
         self.stats: list[dict[str, object]] = []
+        self.snapshots: list[dict[str, object]] = []
 
     def event(self, seconds: float, service: str, action: str, container: str = "", **fields: object) -> None:
         number = len(self.events)
@@ -61,10 +62,24 @@ class State:
                 }
             )  # fmt: skip
 
+    def answer(self, seconds: float, probe: str, *rows: dict[str, object], error: str | None = None) -> None:
+        """What a probe told at one look; no rows: nothing to tell."""
+        service = {"r": "mq", "p": DB, "c": WORKER}[probe[0]]
+        for number, values in enumerate(rows or ({},)):
+            self.snapshots.append(
+                {
+                    "timestamp": at(seconds), "service_name": service, "container_name": service,
+                    "container_id": f"id-{service}", "probe": probe, "error": error, "duration_ms": 40.0,
+                    "supports": ["task.stuck_pending"] if "queue" in probe else [], "reason": "schedule",
+                    "row": number if rows else None, "values": [{"key": k, "value": str(v)} for k, v in values.items()],
+                }
+            )  # fmt: skip
+
     def files(self, folder: Path) -> dict[str, list[str]]:
         made = {}
         for name, rows, columns in (
-            ("container_events", self.events, CONTAINER_EVENTS), ("container_stats", self.stats, CONTAINER_STATS)
+            ("container_events", self.events, CONTAINER_EVENTS), ("container_stats", self.stats, CONTAINER_STATS),
+            ("snapshots", self.snapshots, SNAPSHOTS),
         ):  # fmt: skip
             frame = pl.DataFrame(rows, schema=columns).with_columns(date=pl.col("timestamp").dt.date())
             made[name] = write(frame, folder / name) if frame.height else []
@@ -208,3 +223,63 @@ def test_a_lake_without_state_says_nothing_of_it(opened: Callable[[State], Sessi
     assert (report.marks, report.containers, report.memory) == ((), (), ())
     assert not {"containers", "container_marks", "memory_trends"} & render.summary(report).keys()
     assert 'id="containers"' not in render.html(report)
+
+
+def waits(pid: int, *blockers: int, state: str = "active", seconds: float = 20) -> list[dict[str, object]]:
+    return [
+        {"pid": pid, "waits_s": seconds, "blocked_by": b, "blocker_state": state, "query": f"UPDATE {pid}", "mode": "ShareLock"}
+        for b in blockers
+    ]
+
+
+def test_what_programs_say_begins_problems_once_and_is_in_the_report(opened: Callable[[State], Session]) -> None:
+    state = State()
+    for look in range(6):
+        second = 600.0 + 60 * look
+        consumers = 2 if look < 2 or look == 5 else 0
+        state.answer(second, "rabbitmq_queues", {"name": "ai_tasks", "messages": 40 * look, "consumers": consumers},
+                     {"name": "celery@w.celery.pidbox", "messages": 1, "consumers": 0})  # fmt: skip
+        state.answer(second, "redis_queue", {"queue": "stands", "length": 3}, {"queue": "busy", "length": [9, 4, 8, 2, 7, 5][look]})
+        state.answer(second, "postgres_sessions", {"state": "active", "sessions": 10 + 9 * look, "max_connections": 60},
+                     {"state": "idle in transaction", "sessions": 1, "max_connections": 60})  # fmt: skip
+    # 7 holds; 11 and 12 want it, 12 behind 11; 20 and 21 wait for each other.
+    chain = [*waits(11, 7, state="idle in transaction"), *waits(12, 11, 7), *waits(20, 21), *waits(21, 20)]
+    state.answer(700, "postgres_blocking", *chain)
+    state.answer(760, "postgres_blocking", *waits(11, 7, state="idle in transaction", seconds=80))
+    state.answer(820, "postgres_blocking")
+    state.answer(700, "rabbitmq_status", {"alarms": "[]"})
+    state.answer(760, "rabbitmq_status", {"alarms": '["memory"]'})
+    state.answer(700, "celery_ping", error="no answer within 20 s")
+    session = opened(state)
+    told = session.named("container_problems").select("problem", "service_name", "timestamp").rows()
+    assert sorted(told) == [
+        ("broker.resource_alarm", "mq", at(760)), ("db.lock_timeout", DB, at(700)),
+        ("db.too_many_connections", DB, at(900)), ("task.stuck_pending", "mq", at(720)), ("task.stuck_pending", "mq", at(840)),
+    ]  # fmt: skip
+    chains = {row["chain"]: row["root_blocker"] for row in session.named("blocking_chain", until=at(701)).iter_rows(named=True)}
+    assert chains == {"11 → 7": "7", "12 → 11 → 7": "7", "12 → 7": "7", "20 → 21": "21", "21 → 20": "20"}
+    found = {incident.problems[0] for incident in incidents(session, HOUR, LEADS_TO)}
+    assert {"task.stuck_pending", "db.too_many_connections", "broker.resource_alarm"} <= found
+    report = build(session, HOUR, Library.load(), "zh")
+    page, summary = render.html(report), render.summary(report)
+    told = summary["programs"]
+    assert told["connections"][0]["used_percent"] == 93.3 and told["queues"][0]["most_messages"] == 200
+    assert "celery@w.celery.pidbox" not in json.dumps(told)
+    assert [row["chain"] for row in told["blocking"]][:1] == ["11 → 7"] and told["probe_failures"][0]["probe"] == "celery_ping"
+    assert all(f'data-chart="{name}"' in page for name in ("sessions", "queues")) and 'id="programs-blocking"' in page
+    evidence = [e.record.message for c in report.chapters for card in c.cards for e in card.evidence if card.problem == "db.too_many_connections"]
+    assert evidence and "max_connections=60" in evidence[0]
+
+
+def test_what_a_celery_probe_leaves_in_the_brokers_log_is_no_failure(tmp_path: Path) -> None:
+    story = Story()
+    story.healthy(600)
+    for second in (101, 300):
+        body = "closing AMQP connection <0.1.0> (10.0.0.1:1 -> 10.0.0.2:5672):\nclient unexpectedly closed TCP connection"
+        row = story.add(second, "mq", "closing AMQP connection", problem="broker.connection_lost", source="rabbitmq")
+        row["body"] = body
+    state = State()
+    state.answer(100, "celery_ping", {"node": "w"})
+    with Session(write(story.frame(), tmp_path / "logs"), state=state.files(tmp_path)) as session:
+        events = session.named("problem_events").filter(problem="broker.connection_lost")
+    assert events["timestamp"].to_list() == [at(300)]
