@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_ENGINE = ("collect", "watch", "doctor")  # run in test_stack.py, where there is an engine
+_ENGINE = ("collect", "watch", "doctor", "snapshot", "metrics")  # run in test_stack.py, where there is an engine
 
 
 def commands() -> list[str]:

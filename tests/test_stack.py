@@ -21,7 +21,7 @@ from tests.stack.compare import decoys_taken, differences, load
 from tests.stack.engine import Engine, engine, missing
 from tests.stack.faults import FAULTS, OUTAGES
 from tests.stack.run import drive
-from tests.stack.stack import ALL, BEAT, PROJECT, stack
+from tests.stack.stack import ALL, BEAT, POSTGRES, PROJECT, RABBITMQ, WORKER, Stack, stack, until
 from tests.test_readme import commands, needs_engine
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,7 @@ class Run:
     folder: Path
     engine: Engine
     truth: dict[str, object]
+    services: Stack
 
     def triage(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**self.engine.env, "PYTHONPATH": str(ROOT)}
@@ -64,7 +65,7 @@ def run() -> Iterator[Run]:
             time.sleep(8)
             follower.send_signal(signal.SIGTERM)
             assert follower.wait(60) == 0, (folder / "follow.log").read_text()
-            yield Run(folder, here, load((folder / "truth.json").read_text(encoding="utf-8")))
+            yield Run(folder, here, load((folder / "truth.json").read_text(encoding="utf-8")), services)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -119,11 +120,12 @@ def test_readme_commands_that_need_an_engine(run: Run) -> None:
             [sys.executable, "-m", "triage", *words], cwd=run.folder, env=environment, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        if "--follow" in words or "watch" in words:
+        if {"--follow", "watch", "metrics"} & set(words):
             time.sleep(6)
             process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=120)
-        assert process.returncode in ((0, 130) if "watch" in words else (0, 1) if "doctor" in words else (0,)), told
+        codes = (0, 130) if {"watch", "metrics"} & set(words) else (0, 1) if {"doctor", "snapshot"} & set(words) else (0,)
+        assert process.returncode in codes, told
         assert "Traceback" not in told
 
 
@@ -132,3 +134,76 @@ def test_unknown_container_is_one_sentence(run: Run) -> None:
     assert done.returncode in (2, 3)
     assert "jointo-server-app" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def _sessions(run: Run, statements: str, count: int = 1) -> None:
+    """Sessions of their own that run statements and then stay as they are, until the container ends."""
+    psql = f"psql -h 127.0.0.1 -p {run.services.ports['postgres']} -U jointoAI -d jointo -Xq"
+    script = f"for n in $(seq {count}); do (echo \"{statements}\"; sleep 300) | {psql} & done; wait"
+    run.engine.docker("exec", "-d", POSTGRES, "sh", "-c", script)
+
+
+def test_state_of_the_running_stack_in_json_report_and_sql(run: Run) -> None:
+    """A probe's schedule and an onset while following; then who blocks whom, no connections, a queue without a worker."""
+    environment = {**run.engine.env, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "triage", "--lake", "state", "collect", "--follow", "--probe", "--project", PROJECT]
+    with (run.folder / "probe.log").open("wb") as log:
+        follower = subprocess.Popen(command, cwd=run.folder, env=environment, stderr=log, stdout=log)
+
+    def rows(query: str) -> list[dict[str, object]]:
+        done = run.triage("--lake", "state", "sql", *query.split(" ", 1), "--format", "json", ok=False)
+        return json.loads(done.stdout) if done.returncode == 0 else []
+
+    _sessions(run, "BEGIN; UPDATE user_credits SET balance = balance + 1;")
+    held = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+    until(lambda: run.services.psql(held) == ["1"], 20, "a session idle in a transaction")
+    _sessions(run, "UPDATE user_credits SET balance = balance + 2;")
+    # The wait is logged after a second: the onset of a problem that postgres_blocking supports.
+    asked = "SELECT DISTINCT probe, reason FROM snapshots"
+    until(lambda: {"probe": "postgres_blocking", "reason": "db.lock_timeout"} in rows(asked), 60, "the onset's probes")
+    until(lambda: {"probe": "celery_stats", "reason": "schedule"} in rows(asked), 60, "the schedule's probes")
+    follower.send_signal(signal.SIGTERM)
+    assert follower.wait(60) == 0, (run.folder / "probe.log").read_text()
+
+    run.engine.docker("stop", "-t", "2", WORKER)
+    publish = 'rabbit_basic:publish(rabbit_misc:r(<<"/">>, exchange, <<"">>), <<"ai_tasks">>, [], <<"{}">>)'
+    run.engine.docker("exec", RABBITMQ, "rabbitmqctl", "-q", "eval", f"[{publish} || _ <- lists:seq(1, 5)].")
+    _sessions(run, "", 52)
+    until(lambda: int(run.services.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'psql'")[0]) > 50, 30, "sessions")
+    asked_once = run.triage("--lake", "state", "snapshot", "--project", PROJECT, "--format", "json")
+    assert "sk-live-jointo" not in asked_once.stdout
+    run.triage("--lake", "state", "collect", "--project", PROJECT)
+    run.triage("--lake", "state", "report", "--json", "state.json", "-o", "state.html")
+
+    told = load((run.folder / "state.json").read_text(encoding="utf-8"))["programs"]
+    waiting = [row for row in told["blocking"] if "balance + 2" in row["query"]]
+    assert [(row["relation"], row["blocker_state"]) for row in waiting] == [("user_credits", "idle in transaction")]
+    assert waiting[0]["blocker_query"].startswith("UPDATE user_credits SET balance = balance + 1") and waiting[0]["chain"].count("→") == 1
+    (sessions,) = told["connections"]
+    assert sessions["max_connections"] == 60 and sessions["used_percent"] >= 90
+    queue = {row["queue"]: row for row in told["queues"]}["ai_tasks"]
+    assert (queue["messages"], queue["consumers"]) == (5, 0)
+    assert [row["concurrency"] for row in told["workers"]] == [2]
+    assert sum(row["jobs"] for row in told["jobs"]) == int(run.services.psql("SELECT count(*) FROM ai_jobs")[0])
+    assert "probe_failures" not in told
+    problems = {p["problem"]: p["services"] for p in load((run.folder / "state.json").read_text())["problems"]}
+    assert RABBITMQ in problems["task.stuck_pending"] and POSTGRES in problems["db.too_many_connections"]
+    page = (run.folder / "state.html").read_text(encoding="utf-8")
+    assert all(f'data-chart="{name}"' in page for name in ("sessions", "queues", "memory", "timeline"))
+    assert [row["root_blocker"] for row in rows("--name blocking_chain") if row["root_blocker"] == waiting[0]["chain"].split()[-1]]
+    assert max(row["used_percent"] for row in rows("--name connection_saturation")) >= 90
+    assert {"queue": "ai_tasks", "messages": 5} in [{k: r[k] for k in ("queue", "messages")} for r in rows("--name queue_lengths")]
+    # The probes themselves left no error behind.
+    errors = "SELECT message FROM logs WHERE source = 'postgres' AND severity_number >= 17 AND body LIKE '%STATEMENT:  SELECT%pg_%'"
+    assert rows(errors) == []
+
+
+def test_the_doctor_finds_what_this_stack_lacks(run: Run) -> None:
+    done = run.triage("doctor", "--project", PROJECT, "--format", "json", ok=False)
+    assert done.returncode in (0, 1), done.stderr
+    found = {(f["subject"], f["message"].partition(":")[0]) for f in json.loads(done.stdout)}
+    said = [f["message"] for f in json.loads(done.stdout)]
+    assert (POSTGRES, "Postgres") in found and any("log_temp_files = -1" in message for message in said)
+    assert any("MB an hour today" in message or "kB an hour today" in message for message in said)
+    assert not any("log_lock_waits" in message or "log_min_duration" in message for message in said), "they are set here"
+    assert all(f["fix"] for f in json.loads(done.stdout) if f["level"] != "ok")

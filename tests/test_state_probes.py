@@ -16,7 +16,7 @@ from tests.collect_engine import Restartable, engine, until
 from tests.stack import setup
 from triage.collect import docker
 from triage.errors import PatternError
-from triage.state import probes
+from triage.state import doctor, probes
 from triage.state.process import Process, described
 from triage.state.programs import argv, environment, queues
 from triage.state.snapshot import Manner, take
@@ -151,6 +151,37 @@ def test_a_hanging_and_a_failing_program_delay_nothing_and_are_told(servers: Res
     missing = replace(SHIPPED["postgres_sessions"], query="SELECT 1 FROM nowhere")
     (row,) = take(engine, engine.find(["db"]), [missing]).to_dicts()
     assert 'relation "nowhere" does not exist' in row["error"]
+
+
+@pytest.mark.engine
+def test_a_role_that_may_only_monitor_suffices_and_cannot_write(servers: Restartable) -> None:
+    sql(servers, "CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS n; CREATE ROLE reader LOGIN IN ROLE pg_monitor")
+    engine = docker.connect()
+    how = Manner(settings={"postgres_user": "reader"})
+    asked = [probe for probe in SHIPPED.values() if probe.program == "psql"]
+    rows = take(engine, engine.find(["db"]), asked, how)
+    assert rows["error"].drop_nulls().is_empty() and {p.id for p in asked if not p.needs} <= set(rows["probe"])
+    settings = {v[0]["value"]: v[1]["value"] for v in rows.filter(probe="postgres_settings")["values"]}
+    assert settings["is_superuser"] == "off"
+    for statement, said in (("DELETE FROM kept", "permission denied"), ("SELECT pg_terminate_backend(1)", "permission denied")):
+        (row,) = take(engine, engine.find(["db"]), [replace(SHIPPED["postgres_sessions"], query=statement)], how).to_dicts()
+        assert said in row["error"] or "read-only transaction" in row["error"] or "not a PostgreSQL" in str(row), row
+
+
+@pytest.mark.engine
+def test_the_doctor_sees_how_far_a_log_reaches_back_and_which_zone_it_tells(servers: Restartable) -> None:
+    line = "TZ=CST-8 busybox date '+%Y-%m-%d %H:%M:%S,123 INFO shop: one more line of the log'"
+    busy = f"for k in $(seq 40); do {line}; done; yes 'a line that fills the log' | head -n 20000; for k in 1 2 3; do {line}; done; sleep 600"
+    servers.run("busy", busy, "--log-driver", "json-file", "--log-opt", "max-size=100k", "--log-opt", "max-file=2")
+    until(lambda: servers.docker("logs", "--tail", "1", "busy").endswith("of the log"))
+    found = list(doctor.check(docker.connect(), None, list(SHIPPED.values()), Manner()))
+    own = {(f.level, f.message): f.fix or "" for f in found if f.subject == "busy"}
+    (reach,) = [(level, told) for level, told in own if "2 × 102.4 kB reach back" in told]
+    assert reach[0] == "problem" and "minutes" in reach[1]
+    assert "--tz +08:00" in next(fix for (_, told), fix in own.items() if "local times of UTC+08:00" in told)
+    assert {f.subject for f in found if "log_lock_waits = off" in f.message} == {"db"}
+    assert any("agree" in f.message for f in found), "the engine's clock is this machine's"
+    assert all(f.fix for f in found if f.level != "ok")
 
 
 @pytest.mark.parametrize("probe", SHIPPED.values(), ids=lambda probe: probe.id)
