@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from triage.collect.docker import Engine
+from triage.errors import TriageError
 from triage.lake.state import StateTable
 from triage.lake.table import Lake
 from triage.state.probes import Probe
@@ -23,6 +25,7 @@ SCHEDULE = "schedule"
 _QUIET_S = 300.0  # so long without a problem: its next record is an onset
 _AGAIN_S = 30.0  # onsets close to each other do not ask the same again
 _TICK_S = 1.0
+_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Onsets:
 
 
 class Prober:
-    """Asks until `stop`. One round at a time; what the engine reports comes in by `report`."""
+    """Asks until `stop`; what the engine reports comes in by `report`. A round that hangs does not hold up the next."""
 
     def __init__(
         self, engine: Engine, lake: Lake, selection: Selection, probing: Probing, said: Callable[[str], None]
@@ -74,24 +77,34 @@ class Prober:
 
     def run(self, stop: threading.Event) -> None:
         """Rounds as they fall due."""
-        while not stop.is_set():
-            now = time.monotonic()
-            for begun in (*self._logged.new(self._probing.seen(), now), *self._told_by_engine.new(self._reported, now)):
-                self._ask([p for p in self._probing.probes if begun in p.supports and self._rested(p, _AGAIN_S, now)], begun)
-            every = self._probing.every_s
-            self._ask([p for p in self._probing.probes if self._rested(p, max(every, p.every_s), now)], SCHEDULE)
-            stop.wait(_TICK_S)
+        with ThreadPoolExecutor(_ROUNDS, "triage-probes") as pool:
+            while not stop.is_set():
+                now = time.monotonic()
+                for begun in (*self._logged.new(self._probing.seen(), now), *self._told_by_engine.new(self._reported, now)):
+                    due = [p for p in self._probing.probes if begun in p.supports and self._rested(p, _AGAIN_S, now)]
+                    self._start(pool, due, begun)
+                every = self._probing.every_s
+                due = [p for p in self._probing.probes if self._rested(p, max(every, p.every_s), now)]
+                self._start(pool, due, SCHEDULE)
+                stop.wait(_TICK_S)
+            pool.shutdown(cancel_futures=True)
 
     def _rested(self, probe: Probe, seconds: float, now: float) -> bool:
         return now - self._asked.get(probe.id, -seconds) >= seconds
 
+    def _start(self, pool: ThreadPoolExecutor, probes: Sequence[Probe], reason: str) -> None:
+        if probes:
+            self._asked |= dict.fromkeys([probe.id for probe in probes], time.monotonic())
+            pool.submit(self._ask, probes, reason)
+
     def _ask(self, probes: Sequence[Probe], reason: str) -> None:
-        if not probes:
+        try:
+            chosen = self._selection.of(self._engine.containers())
+            rows = take(self._engine, chosen, probes, replace(self._probing.manner, reason=reason))
+            StateTable(self._lake, TABLE).append(rows)
+        except TriageError as error:
+            self._said(f"probes: {error.message}; asked again in their turn")
             return
-        self._asked |= dict.fromkeys([probe.id for probe in probes], time.monotonic())
-        chosen = self._selection.of(self._engine.containers())
-        rows = take(self._engine, chosen, probes, replace(self._probing.manner, reason=reason))
-        StateTable(self._lake, TABLE).append(rows)
         for row in rows.unique(["container_name", "probe"], maintain_order=True).iter_rows(named=True):
             pair = (row["container_name"], row["probe"])
             if row["error"] and row["error"] != self._told.get(pair):
