@@ -283,3 +283,22 @@ def test_what_a_celery_probe_leaves_in_the_brokers_log_is_no_failure(tmp_path: P
     with Session(write(story.frame(), tmp_path / "logs"), state=state.files(tmp_path)) as session:
         events = session.named("problem_events").filter(problem="broker.connection_lost")
     assert events["timestamp"].to_list() == [at(300)]
+
+
+def test_a_deployment_before_an_incident_is_among_its_evidence(tmp_path: Path) -> None:
+    story = Story()
+    story.healthy(3600)
+    for k in range(40):
+        story.request(1800 + k, 500, problem="api.server_error")
+    state = State()
+    state.event(10, APP, "start", config="a", attributes=[{"key": "image_id", "value": "one"}])
+    state.event(1780, APP, "kill", signal="15")
+    state.event(1781, APP, "die", exit_code=143)
+    state.event(1782, APP, "start", "next", config="b", attributes=[{"key": "image_id", "value": "two"}])
+    with Session(write(story.frame(), tmp_path / "logs"), state=state.files(tmp_path)) as session:
+        (incident,) = incidents(session, HOUR, LEADS_TO)
+        assert incident.suspected_cause is not None
+        said = {e.kind: (e.sentence, e.record_ids) for e in incident.suspected_cause.evidence}
+        page = render.html(build(session, HOUR, Library.load(), "zh"))
+    assert said["changed_image"] == (f"{APP} was deployed with another image at {at(1782):%H:%M:%S}.", ("e3",))
+    assert "以另一镜像部署" in page

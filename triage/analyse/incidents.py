@@ -16,6 +16,7 @@ import polars as pl
 
 from triage.analyse import causes
 from triage.analyse.bursts import Burst, bursts, end_after_s
+from triage.analyse.changes import with_changes
 from triage.analyse.clock import ahead, clock_skew
 from triage.analyse.events import ENGINE, LEAK, failures, problem_events
 from triage.analyse.grouping import Group, groups, reachable
@@ -102,7 +103,7 @@ def _incident(
         problems=tuple(onset.problem for onset in onsets),
         services=tuple(sorted(set().union(*(onset.services for onset in onsets)))),
         counts=dict(counts),
-        suspected_cause=cause,
+        suspected_cause=with_changes(session, cause, start),
         chain=causes.chain(onsets, cause, reach),
         impact=impact(session, of_incident, settings, lives, group.events),
         why=_why(group.bursts),

@@ -29,7 +29,7 @@ class Evidence:
 
     sentence: str
     record_ids: tuple[str, ...] = ()
-    kind: str = "records"  # records | onset | leads_to | shared_keys | only_candidate | ambiguous | derived
+    kind: str = "records"  # records | onset | leads_to | shared_keys | only_candidate | ambiguous | derived | changed_…
     values: Mapping[str, str] = field(default_factory=dict)  # what a translation of the sentence needs
 
 
