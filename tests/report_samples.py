@@ -150,6 +150,7 @@ def card(story: tuple[str, str, str, int, int, int]) -> Card:
         severity,
         count,
         count,
+        False,
         (service,),
         at,
         START + timedelta(seconds=high),
@@ -162,7 +163,10 @@ def card(story: tuple[str, str, str, int, int, int]) -> Card:
 def catalogue(lang: str) -> dict[str, Problem]:
     entries = tomllib.loads((data_dir("patterns") / "problems.toml").read_text(encoding="utf-8"))
     return {
-        name: Problem(name, e["title"][lang], e["severity"], e.get("guide"), tuple(e.get("leads_to", ())))
+        name: Problem(
+            name, e["title"][lang], e["severity"], e.get("guide"), tuple(e.get("leads_to", ())),
+            data_dir("patterns") / "runbooks" / f"{name}.{lang}.md",
+        )
         for name, e in entries.items()
     }
 
@@ -398,8 +402,8 @@ def report(lang: str = "en", event_count: int = 2000) -> Report:
         stopped=(),
         unclassified=(unknown,),
         alerts=(
-            Alert("high_task_failure_rate", True, 0.137, 0.1, "/s", at(480), at(520), False, ""),
-            Alert("slow_api_response", True, 3120.0, 1000.0, "ms", at(410), at(600), False, ""),
+            Alert("HighTaskFailureRate", True, 0.137, 0.1, "1/s", at(480), at(520), False, ""),
+            Alert("SlowAPIResponse", True, 3.12, 1.0, "s", at(410), at(600), False, ""),
         ),
         skew=(ClockSkew("jointo-server-celery-ai", "engine", 3.2, 0.1, 812, "receive_time"),),
         collection=Collection(

@@ -13,12 +13,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from markupsafe import Markup
 
 from tests.report_samples import catalogue, report
 from triage._data import data_dir
 from triage.analyse.model import Impact
 from triage.errors import UsageError
-from triage.report import formats, prose, render, runbooks
+from triage.report import chain, charts, formats, lead, render, runbooks
 from triage.report.parts import Buckets, Collection, Query, Report, Totals
 from triage.report.texts import Texts
 from triage.visible import visible
@@ -76,12 +77,12 @@ def test_rendering_twice_gives_the_same_bytes() -> None:
 def test_page_for_an_empty_window_says_that_nothing_is_known() -> None:
     page = render.html(empty())
     assert "No records" in page and 'id="timeline"' not in page and 'id="events"' not in page
-    assert "<b>No incident</b>" not in page
+    assert ">No incident<" not in page
 
 
 def test_page_for_a_healthy_window_says_what_was_checked_and_shows_no_empty_section() -> None:
     page = render.html(healthy())
-    assert "<b>No incident</b>" in page and "Deadlock" in page.split('id="checked"')[1]
+    assert ">No incident<" in page and "Deadlock" in page.split('id="checked"')[1]
     for section in ("problems", "groups", "slow", "deadlocks", "tasks", "new", "unclassified", "alerts"):
         assert f'<section id="{section}"' not in page
     assert 'data-chart="' not in page
@@ -150,17 +151,61 @@ def test_incident_without_harm_says_so() -> None:
 def test_incidents_that_overlap_are_not_added_up() -> None:
     value = report()
     twice = replace(value, chapters=(value.chapters[0],) * 2)
-    shown = {key: number for key, number, _ in prose.figures(twice)}
+    shown = {key: number for key, number, _ in lead.figures(twice)}
     assert shown["failed_requests"] == value.failed_requests
     assert shown["failed_tasks"] == sum(task.failed for task in value.tasks)
-    assert "users" not in shown and "users" in {key for key, _, _ in prose.figures(with_incident(value))}
+    assert "users" not in shown and "users" in {key for key, _, _ in lead.figures(with_incident(value))}
 
 
-def test_arrow_is_drawn_only_where_a_direction_is_known() -> None:
+def test_a_problem_hangs_under_another_only_where_a_direction_is_known() -> None:
+    incident = report().chapters[0].incident
+    names = [step.problem for step in incident.chain]
+    tree = chain.unfolded(incident)
+    assert [(link.step.problem, link.parent) for link in tree] == list(zip(names, [None, *names[:-1]], strict=True))
+    assert [link.depth for link in tree] == [0, 1, 2, 3, 4] and not any(link.apart for link in tree)
+    loose = chain.unfolded(replace(incident, chain=tuple(replace(step, caused_by=()) for step in incident.chain)))
+    assert {link.depth for link in loose} == {0} and [link.apart for link in loose] == [False, True, False, False, False]
+
+
+def test_an_effect_never_hangs_under_a_later_cause() -> None:
+    incident = report().chapters[0].incident
+    first, second, *rest = incident.chain
+    swapped = (replace(first, caused_by=(second.problem,), role="effect"), replace(second, caused_by=()), *rest)
+    links = {link.step.problem: link for link in chain.unfolded(replace(incident, chain=swapped))}
+    assert links[first.problem].parent is None and len(links) == len(incident.chain)
+
+
+def test_headline_says_the_worst_and_whether_it_is_over() -> None:
     value = report()
-    chain = tuple(replace(step, caused_by=()) for step in value.chapters[0].incident.chain)
-    assert render.html(with_incident(value, chain=chain)).count(' free"') == len(chain) - 1
-    assert render.html(with_incident(value)).count(' free"') == 0
+    texts = Texts("en", value.known)
+    assert lead.headline(value, texts) == "2 incidents, the worst: deadlock in postgres"
+    assert lead.state(value) == "over" and lead.state(with_incident(value, open=True)) == "on"
+    one = replace(value, chapters=value.chapters[:1])
+    assert lead.headline(one, texts) == "Deadlock in postgres"
+    assert lead.headline(empty(), texts) == "No records" and lead.headline(healthy(), texts) == "No incident"
+    assert lead.state(healthy()) is None
+
+
+def test_columns_of_zeros_are_left_out() -> None:
+    value = report()
+    assert "never started" in render.html(value)
+    tasks = tuple(replace(task, stuck=0) for task in value.tasks)
+    impact = replace(value.chapters[0].incident.impact, by_task=(), stuck_tasks=0)
+    assert "never started" not in render.html(replace(with_incident(value, impact=impact), tasks=tasks))
+
+
+def test_of_too_many_lanes_the_weightiest_are_drawn_and_the_rest_counted() -> None:
+    value = report()
+    lanes = [replace(value.lanes[0], problem=f"db.p{k}", severity="warning", count=k + 1) for k in range(charts.LANES + 3)]
+    lanes[0] = replace(lanes[0], severity="error")
+    drawn = charts.shown(lanes)
+    assert lanes[0] in drawn and lanes[1] not in drawn and len(drawn) == charts.LANES
+    assert "3 rows with fewer records" in render.html(replace(value, lanes=tuple(lanes)))
+
+
+def test_chinese_and_latin_words_stand_apart() -> None:
+    assert Texts("zh").spaced(Markup("由celery的<b>AI 服务</b>引发")) == "由 celery 的 <b>AI 服务</b>引发"
+    assert Texts("en").spaced(Markup("一a")) == "一a"
 
 
 def test_claims_are_translated() -> None:

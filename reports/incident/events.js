@@ -28,7 +28,7 @@ async function loadEvents() {
     const tone = severity[1] >= 17 ? "error" : severity[1] >= 13 ? "warning" : "soft";
     const node = element("div", { class: `row${at === active ? " at" : ""}`, role: "row", id: `event-${at}`, "aria-rowindex": at + 2, "aria-selected": at === active },
       element("span", { role: "gridcell", class: "soft" }, clock(times[i] / 1000, "ms")),
-      element("span", { role: "gridcell" }, e.services[e.s[i]]),
+      element("span", { role: "gridcell", title: e.services[e.s[i]] }, page.short[e.services[e.s[i]]] ?? e.services[e.s[i]]),
       element("span", { role: "gridcell", class: `hide ${tone}` }, severity[0]),
       element("span", { role: "gridcell", class: `hide ${e.p[i] ? tone : "soft"}` }, e.problems[e.p[i]] || ""),
       element("span", { role: "gridcell", class: "msg" }, e.m[i]));
@@ -91,8 +91,10 @@ async function loadEvents() {
   });
   // On paper nothing scrolls: print what the filter left, up to what a reader would turn pages for.
   addEventListener("beforeprint", () => {
-    pad.replaceChildren(...Array.from({ length: Math.min(shown.length, 500) }, (_, at) => row(at)));
-    pad.style.height = `${Math.min(shown.length, 500) * ROW}px`;
+    const most = Math.min(shown.length, 500);
+    pad.replaceChildren(...Array.from({ length: most }, (_, at) => row(at)));
+    pad.style.height = `${most * ROW}px`;
+    $("printed").textContent = say("printed", { n: grouped.format(most), total: grouped.format(shown.length) });
   });
   addEventListener("afterprint", paint);
   listeners.push(filter);

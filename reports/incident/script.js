@@ -31,7 +31,8 @@ function clock(ms, form) {
   const date = `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())}`;
   const hm = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`;
   const s = `${hm}:${two(d.getUTCSeconds())}`;
-  if (form === "d") return `${date} ${hm}`;
+  if (form === "d" || form === "ds") return `${date} ${form === "d" ? hm : s}`;
+  if (form === "hm") return hm;
   const text = form === "ms" ? `${s}.${String(d.getUTCMilliseconds()).padStart(3, "0")}` : s;
   return manyDays ? `${date.slice(5)} ${text}` : text;
 }
@@ -128,13 +129,13 @@ function config() {
 function prepare(node) {
   if (Array.isArray(node)) return node.map(prepare);
   if (node === null || typeof node !== "object") return typeof node === "string" && node.startsWith("var(--") ? css(node.slice(4, -1)) : node;
-  const copy = {}, labels = narrow() ? 104 : page.labels;
+  const copy = {}, labels = narrow() ? 132 : page.labels;
   for (const [key, value] of Object.entries(node)) {
     if (key === "type" && value === "utc" && state.local) copy[key] = "time";
     else if (key === "labelExpr" && state.local) copy[key] = value.replaceAll("utcFormat", "timeFormat").replaceAll(/utc(seconds|minutes|hours)/g, "$1");
     else if (key === "minExtent" || key === "maxExtent") copy[key] = labels;
     else if (value === -page.labels) copy[key] = -labels;
-    else if (key === "limit" && narrow()) copy[key] = value === 196 ? labels - 6 : 1;
+    else if (key === "limit" && narrow()) { copy[key] = labels - 4; if (value !== page.title_width) copy.opacity = 0; } // no room for the service
     else copy[key] = prepare(value);
   }
   return copy;
@@ -318,5 +319,5 @@ addEventListener("hashchange", reveal);
 
 /* paper shows what the screen folds away */
 let folded = [];
-addEventListener("beforeprint", () => { folded = all("details:not([open]):not(.query)"); folded.forEach((d) => { d.open = true; }); });
+addEventListener("beforeprint", () => { folded = all("details:not([open])"); folded.forEach((d) => { d.open = true; }); });
 addEventListener("afterprint", () => { folded.forEach((d) => { d.open = false; }); });

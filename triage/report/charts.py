@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from statistics import median
 from typing import Any
 
 import altair as alt
@@ -18,11 +20,14 @@ from triage.analyse.model import Incident
 from triage.report.parts import Axis, Lane, Mark, Report, Series
 from triage.report.texts import Texts
 
-LABELS = 300  # width of the names at the left, the same for all charts, so that their times stand above each other
+LABELS = 330  # width of the names at the left, the same for all charts, so that their times stand above each other
 LANES = 24  # more rows than this push the incidents out of sight; the table below has all
+TITLE, WHO = 226, 96  # pixels of it for the problem and for the service
 ROW = 21  # pixels of a lane; many lanes are lower, so that the timeline ends on a laptop's first screen
-LEAST_ROW = 15
-TIMELINE = 368
+LEAST_ROW = 14
+TIMELINE = 336
+WIDE = 20.0  # times the smallest value: from here on an axis is logarithmic
+GAP = 0.04  # of the axis without a value: the line is interrupted, for nothing was measured there
 # Hours and minutes; seconds only where a tick is not on the minute; the page turns utc… into the local twin.
 _CLOCK = {
     False: "utcFormat(datum.value, utcseconds(datum.value) ? '%H:%M:%S' : '%H:%M')",
@@ -46,6 +51,16 @@ def specs(report: Report, texts: Texts) -> dict[str, Any]:
     if report.lanes or report.marks:
         charts["timeline"] = _timeline(report, texts)
     return {name: chart.to_dict() for name, chart in charts.items()}
+
+
+def shown(lanes: Sequence[Lane]) -> tuple[Lane, ...]:
+    """The lanes that are drawn, by first sight: of too many those that weigh most."""
+    rank = {lane: k for k, lane in enumerate(sorted(lanes, key=_weight))}
+    return tuple(lane for lane in lanes if rank[lane] < LANES)
+
+
+def _weight(lane: Lane) -> tuple[bool, int, str, str]:
+    return TONE.get(lane.severity, "info") != "error", -lane.count, lane.problem, lane.service
 
 
 def short_names(services: Sequence[str]) -> dict[str, str]:
@@ -126,7 +141,7 @@ def _selection() -> Chart:
 
 
 def _timeline(report: Report, texts: Texts) -> Chart:
-    axis, lanes = report.axis, report.lanes[:LANES]
+    axis, lanes = report.axis, shown(report.lanes)
     order = alt.Y(
         "lane:O",
         title=None,
@@ -147,10 +162,10 @@ def _rows(lanes: Sequence[Lane], order: alt.Y, texts: Texts, report: Report) -> 
     rows = [{"lane": k, "label": texts.title(lane.problem), "who": short[lane.service]} for k, lane in enumerate(lanes)]
     base = alt.Chart(_data(rows)).encode(y=order)
     rule = base.mark_rule(stroke="var(--faint)", strokeWidth=1).encode(x=alt.value(0), x2=alt.value("width"))
-    label = base.mark_text(align="left", fontSize=12.5, limit=196, fill="var(--ink)").encode(
+    label = base.mark_text(align="left", fontSize=12.5, limit=TITLE, fill="var(--ink)").encode(
         x=alt.value(-LABELS), text="label:N"
     )
-    who = base.mark_text(align="right", fontSize=11.5, limit=100, fill="var(--soft)").encode(
+    who = base.mark_text(align="right", fontSize=11.5, limit=WHO, fill="var(--soft)").encode(
         x=alt.value(-10), text="who:N"
     )
     return alt.layer(rule, label, who)
@@ -195,12 +210,13 @@ def _marks(marks: Sequence[Mark], axis: Axis, order: alt.Y) -> Chart:
 def _series(axis: Axis, series: Series, incidents: Sequence[Incident], labels: bool) -> Chart:
     names = series.names
     rows = [{"i": p.step, "s": names.index(p.series), "v": round(p.value, 3)} for p in series.points]
+    low, high = min(row["v"] for row in rows), max(row["v"] for row in rows)
     y = alt.Y(
         "v:Q",
         title=None,
-        # Percentiles of one thing differ by powers of ten: on a linear axis p50 would lie on the floor.
-        scale=alt.Scale(type="log", nice=True, clamp=True, domainMin=_floor(rows))
-        if series.unit == "ms"
+        # Percentiles that differ by powers of ten: on a linear axis p50 would lie on the floor.
+        scale=alt.Scale(type="log", nice=True, clamp=True, domainMin=_floor(low))
+        if series.unit == "ms" and high > WIDE * max(low, 0.1)
         else alt.Scale(zero=True, nice=True),
         axis=alt.Axis(
             tickCount=2,
@@ -219,12 +235,13 @@ def _series(axis: Axis, series: Series, incidents: Sequence[Incident], labels: b
             x=_time(axis, labels), x2="t2:T", y=y, y2=alt.value("height"), tooltip="v:Q"
         )
     else:
+        base = _stepped(axis, _pieces(rows, axis))
         marks = base.mark_point(clip=True, filled=True, size=7, opacity=1).encode(
             x=_time(axis, labels), y=y, color=alt.Color("s:N", legend=None, scale=colour), tooltip="v:Q"
         )
         marks = alt.layer(
             base.mark_line(clip=True, strokeWidth=1.2).encode(
-                x=_time(axis, labels), y=y, color=alt.Color("s:N", legend=None, scale=colour)
+                x=_time(axis, labels), y=y, detail="g:N", color=alt.Color("s:N", legend=None, scale=colour)
             ),
             marks,
         )
@@ -232,9 +249,19 @@ def _series(axis: Axis, series: Series, incidents: Sequence[Incident], labels: b
     return _sized(alt.layer(*layers), axis, 58)
 
 
-def _floor(rows: list[dict[str, Any]]) -> float:
-    """The power of ten at or under the smallest value."""
-    return float(10 ** math.floor(math.log10(max(min(row["v"] for row in rows), 0.1))))
+def _pieces(rows: list[dict[str, Any]], axis: Axis) -> list[dict[str, Any]]:
+    """The rows, each with the number `g` of the unbroken piece of its line."""
+    ordered = sorted(rows, key=lambda row: (row["s"], row["i"]))
+    distances = [b["i"] - a["i"] for a, b in pairwise(ordered) if a["s"] == b["s"]]
+    # What is measured every so often, such as memory, has gaps of its own.
+    widest = max(2.0, GAP * axis.steps, 3 * median(distances or [0]))
+    breaks = [0, *(a["s"] != b["s"] or b["i"] - a["i"] > widest for a, b in pairwise(ordered))]
+    return [{**row, "g": piece} for row, piece in zip(ordered, accumulate(breaks), strict=True)]
+
+
+def _floor(smallest: float) -> float:
+    """The power of ten at or under it."""
+    return float(10 ** math.floor(math.log10(max(smallest, 0.1))))
 
 
 def _sized(chart: Chart, axis: Axis, height: int) -> Chart:

@@ -8,6 +8,14 @@ from itertools import pairwise
 from triage.report.parts import EventColumns
 from triage.visible import visible
 
+# OpenTelemetry's names, from which number on.
+_LEVELS = ((21, "FATAL"), (17, "ERROR"), (13, "WARN"), (9, "INFO"), (5, "DEBUG"), (1, "TRACE"))
+
+
+def _level(name: str, number: int) -> str:
+    """The severity as logged, where that is a word: Redis prints `#` and `*`."""
+    return visible(name) if name.isalpha() else next((word for least, word in _LEVELS if number >= least), "")
+
 
 def columns_json(columns: EventColumns) -> str:
     """What the page's script unpacks. Times are differences in microseconds from the record before."""
@@ -24,7 +32,7 @@ def columns_json(columns: EventColumns) -> str:
             "r": columns.record_ids,
             "b": {row: visible(body) for row, body in columns.bodies.items()},
             "services": columns.service_names,
-            "severities": columns.severity_names,
+            "severities": [(_level(name, number), number) for name, number in columns.severity_names],
             "problems": columns.problem_ids,
         },
         ensure_ascii=False,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from triage import analyse
-from triage.analyse import Deadlock, Incident, ProblemCount, Step, TaskLife, Window
+from triage.analyse import Deadlock, ProblemCount, Step, TaskLife, Window
 from triage.analyse.alerts import REQUEST_RULE, TASK_RULE
 from triage.analyse.incidents import ANSWERED
 from triage.report import figures, runbooks
@@ -29,16 +29,19 @@ _ROLES = {
 
 def incidents(
     source: Source, known: Mapping[str, Problem], roles: Mapping[str, str], lives: Sequence[TaskLife],
-    thresholds: analyse.Settings | None,
+    derived: frozenset[str], thresholds: analyse.Settings | None,
 ) -> tuple[Chapter, ...]:  # fmt: skip
-    """Every incident, in order of time, with evidence and runbook for each of its problems."""
+    """Every incident, in order of time, with evidence and runbook for each of its problems.
+
+    `derived` are the problems that no record of the window states.
+    """
     slow_ms = (thresholds or analyse.Settings()).slow_request_ms
     leads_to = {name: problem.leads_to for name, problem in known.items()}
     found = analyse.incidents(source.session, Window(source.start, source.end), leads_to, thresholds, lives)
     return tuple(
         Chapter(
             incident,
-            tuple(_card(source, incident, step, known, roles) for step in incident.chain),
+            tuple(_card(source, step, known, roles, step.problem in derived) for step in incident.chain),
             source.query("report_problem_steps", since=incident.start, until=incident.end, step_s=source.axis.step_s),
             source.query("request_outcomes", since=incident.start, until=incident.end + ANSWERED, over_ms=slow_ms),
         )
@@ -57,7 +60,7 @@ def roles(services: Mapping[str, str]) -> dict[str, str]:
 
 
 def _card(
-    source: Source, incident: Incident, step: Step, known: Mapping[str, Problem], roles: Mapping[str, str]
+    source: Source, step: Step, known: Mapping[str, Problem], roles: Mapping[str, str], derived: bool
 ) -> Card:
     span = {"since": step.first_seen, "until": step.last_seen, "problem": step.problem}
     query = source.query("report_problem_records", **span)
@@ -70,6 +73,7 @@ def _card(
         figures.severity(step.problem, known),
         step.count,
         sum(row["records"] for row in source.rows(query)),
+        derived,
         step.services,
         step.first_seen,
         step.last_seen,

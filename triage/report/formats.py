@@ -12,6 +12,8 @@ from triage.report.parts import Axis, Buckets, Query
 from triage.visible import visible
 
 SPARK_BARS = 40
+_IN_MS = {"ms": 1.0, "s": 1000.0}
+_CLOCKS = {"d": "%Y-%m-%d %H:%M", "ds": "%Y-%m-%d %H:%M:%S", "hm": "%H:%M"}
 _PARAMETER = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:+-]+")
 # In a script element, and in U+2028/9 because old engines end a line there.
@@ -29,10 +31,11 @@ def rfc3339(at: datetime) -> str:
 
 
 def clock(at: datetime, form: str = "s", many_days: bool = False) -> str:
-    """`d` is date and minute, `s` the time of day, `ms` with milliseconds; dated when the window needs it."""
+    """`d` is date and minute, `ds` date and second, `hm` the minute alone; `s` the time of day, `ms` with milliseconds,
+    both dated when the window needs it."""
     at = at.astimezone(UTC)
-    if form == "d":
-        return f"{at:%Y-%m-%d %H:%M}"
+    if form in _CLOCKS:
+        return f"{at:{_CLOCKS[form]}}"
     text = f"{at:%H:%M:%S}" + (f".{at.microsecond // 1000:03d}" if form == "ms" else "")
     return f"{at:%m-%d} {text}" if many_days else text
 
@@ -45,6 +48,8 @@ def ms(value: float | None) -> str:
     """A duration, to three figures: 4.2 ms, 812 ms, 12.3 s, 4 min 05 s."""
     if value is None:
         return "–"
+    if value < 0.1:
+        return "< 0.1 ms"
     if value < 10:
         return f"{value:.1f} ms"
     if value < 1000:
@@ -59,7 +64,9 @@ def quantity(value: float | None, unit: str) -> str:
     """A value with the unit of its alert rule."""
     if value is None:
         return "–"
-    return ms(value) if unit == "ms" else f"{value:,.3g}{'' if unit.startswith('/') else ' '}{unit}".strip()
+    if unit in _IN_MS:
+        return ms(value * _IN_MS[unit])
+    return f"{value:,.3g}/s" if unit == "1/s" else f"{value:,.3g} {unit}".strip()
 
 
 def seconds(value: float) -> str:
@@ -76,6 +83,12 @@ def shorten(text: str, limit: int) -> str:
     """Cut with a mark that says how much is missing: a silent cut reads as the whole."""
     shown = visible(text[:limit])
     return shown if len(text) <= limit else f"{shown} … (+{len(text) - limit:,})"
+
+
+def origin(name: str) -> str:
+    """The kind of an origin and the head of its id: a hash has no more to say to people."""
+    kind, _, rest = name.partition(":")
+    return f"{kind} {rest.rpartition(':')[2][:12]}" if rest else visible(name[:40])
 
 
 def slug(problem: str) -> str:

@@ -54,6 +54,7 @@ def build(
     logged, problem_query = figures.lanes(source, known)
     lives = analyse.task_lives(session, window)
     rows, lanes = findings.problems(source, known, logged, lives, thresholds)
+    derived = frozenset(row.problem for row in rows if row.derived)
     series = figures.series(source)
     marks, mark_query = figures.marks(source)
     containers, container_query = figures.containers(source)
@@ -91,7 +92,7 @@ def build(
         marks=marks,
         series=series,
         problems=rows,
-        chapters=findings.incidents(source, known, roles, lives, thresholds),
+        chapters=findings.incidents(source, known, roles, lives, derived, thresholds),
         slow_queries=analyse.slow_queries(session, window, most=QUERIES),
         deadlocks=deadlocks,
         crossings=findings.crossings(deadlocks),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from triage.analyse.model import (
@@ -226,6 +226,7 @@ class Card:
     severity: str
     count: int  # distinct failures
     records: int  # that say so; 0 where it was concluded from others
+    derived: bool  # concluded from what is missing, not logged
     services: tuple[str, ...]
     first_seen: datetime
     last_seen: datetime
@@ -403,3 +404,14 @@ class Report:
     @property
     def many_days(self) -> bool:
         return self.start.date() != self.end.date()
+
+    @property
+    def start_form(self) -> str:
+        """How the window's start is printed: to the second where that matters."""
+        whole = self.start.second == self.end.second == 0
+        return "d" if whole or self.end - self.start > timedelta(hours=2) else "ds"
+
+    @property
+    def end_form(self) -> str:
+        """As the start, without a date that is the same."""
+        return self.start_form if self.many_days else {"d": "hm", "ds": "s"}[self.start_form]

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from triage._data import data_dir
 from triage.analyse.model import Step
-from triage.report import charts, events, formats, prose, runbooks
+from triage.report import chain, charts, events, formats, lead, prose, runbooks
 from triage.report.contract import summary
 from triage.report.parts import Report, Series
 from triage.report.texts import Texts
@@ -54,13 +54,17 @@ def html(report: Report) -> str:
         vega_code=_packed(library) if report.drawn else "",
         event_data=_packed(events.columns_json(report.events)) if report.events.total else "",
         page_data=Markup(formats.script_json(_page_data(report, texts))),
-        paragraphs=prose.paragraphs(report, texts),
-        figures=prose.figures(report),
+        headline=lead.headline(report, texts),
+        state=lead.state(report),
+        paragraphs=lead.paragraphs(report, texts),
+        figures=lead.figures(report),
         contents=prose.contents(report, texts),
         severities=[s for s in ("error", "warning") if any(_TONES.get(lane.severity) == s for lane in report.lanes)],
         step=prose.step(report.axis.step_s, texts),
         glossary=prose.glossary(report, texts),
-        known={name: problem.title for name, problem in report.known.items()},
+        hidden_lanes=max(0, len(report.lanes) - charts.LANES),
+        families=prose.families(report, texts),
+        unfolded=chain.unfolded,
         r_is_warning=lambda record: record.severity_number < 17,
     )
 
@@ -71,7 +75,11 @@ def markdown(report: Report) -> str:
     environment = _environment(report, texts, escape=False)
     return environment.get_template("incident/postmortem.md.j2").render(
         report=report,
-        paragraphs=[p.striptags() for p in prose.paragraphs(report, texts)],
+        paragraphs=[p.striptags() for p in lead.paragraphs(report, texts)],
+        headline=lead.headline(report, texts),
+        state=lead.state(report),
+        story=lead.story(report, texts),
+        services=formats.distinct(service for i in report.incidents for service in i.services),
         commands=runbooks.commands,
         runbook_list=prose.runbook_list,
     )
@@ -122,7 +130,7 @@ def _page_data(report: Report, texts: Texts) -> dict[str, Any]:
                 "service": lane.service,
                 "example": formats.shorten(lane.example, 160),
             }
-            for lane in report.lanes[: charts.LANES]
+            for lane in charts.shown(report.lanes)
         ],
         "bands": [f"{prose.incident_name(report, i, texts)} {prose.headline(i, texts)}" for i in report.incidents],
         "marks": [{"service": m.service, "detail": prose.mark(m, texts)} for m in report.marks],
@@ -131,6 +139,8 @@ def _page_data(report: Report, texts: Texts) -> dict[str, Any]:
             for s in report.series
         },
         "labels": charts.LABELS,
+        "title_width": charts.TITLE,
+        "short": charts.short_names(list(report.totals.by_service)),
         "time_locale": _CJK_LOCALE if report.lang == "zh" else None,
     }
 
@@ -144,7 +154,6 @@ def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.En
         lstrip_blocks=True,
     )
     environment.globals.update(t=texts.t, n=texts.n, markdown_cell=prose.markdown_cell)
-    lead = {(i.id, k): prose.leads_on(i, k) for i in report.incidents for k in range(len(i.chain))}
     severity = {lane.problem: lane.severity for lane in report.lanes}
     short = charts.short_names(list(report.totals.by_service))
     environment.filters.update(
@@ -158,6 +167,7 @@ def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.En
         visible=visible,
         slug=formats.slug,
         pairs=formats.pairs,
+        origin=formats.origin,
         spark=partial(formats.spark, axis=report.axis),
         command=formats.command,
         inlined=formats.inlined,
@@ -169,11 +179,13 @@ def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.En
         alert_name=partial(prose.alert_name, texts=texts),
         tone_of=lambda name: _TONES.get(name, "info"),
         tone=lambda step: _step_tone(step, severity),
-        leads_on=lambda incident, k: lead[incident.id, k],
+        meaning=runbooks.meaning,
+        titles=lambda names: texts.join([texts.title(name) for name in names]),
+        filled=prose.filled,
+        clocks=partial(prose.clocks, texts=texts),
         headline=partial(prose.headline, texts=texts),
         incident_name=lambda incident: prose.incident_name(report, incident, texts),
         impact=partial(prose.impact, texts=texts),
-        skew=partial(prose.skew, texts=texts),
         series_names=partial(_series_names, texts=texts),
         growth=partial(prose.growth, texts=texts),
         runbook_html=lambda book: runbooks.with_copy_buttons(book.html, texts.t("page.copy")),

@@ -50,6 +50,15 @@ def with_copy_buttons(html: str, label: str) -> Markup:
     return Markup(re.sub(r"<(/?)h[1-6]>", r"<\1h4>", html))
 
 
+def meaning(problem: Problem) -> Markup:
+    """What a problem means: the first paragraph of its runbook; empty where there is none."""
+    if problem.runbook is None:
+        return Markup("")
+    first = problem.runbook.read_text(encoding="utf-8").strip().split("\n\n")[0]
+    joined = re.sub(r"(?<=[^\x00-\x7f])\n(?=[^\x00-\x7f])", "", first)  # lines of Chinese join without a space
+    return Markup("" if first.startswith("#") else _MARKDOWN.renderInline(joined))
+
+
 def commands(markdown: str) -> list[str]:
     """The headings of the runbook's steps, as proposals for action items."""
     return [line.lstrip("#- ").strip() for line in markdown.splitlines() if re.match(r"#{2,4} |\s*- ", line)]

@@ -5,6 +5,7 @@ A missing text is our bug and raises at once: a report never shows a key.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from triage.errors import UsageError
 from triage.report.parts import Problem
 
 LANGUAGES = ("en", "zh")
+# A Chinese character beside a Latin letter or digit, tags between them allowed.
+_JOINTS = re.compile(r"(?<=[\u4e00-\u9fff])(?=(?:</?b>)*[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=(?:</?b>)*[\u4e00-\u9fff])")
 
 
 @cache
@@ -76,6 +79,10 @@ class Texts:
         section, name = key.split(".", 1)
         form = f"{name}_one" if count == 1 and f"{name}_one" in _words(self.lang)[section] else name
         return self.t(f"{section}.{form}", n=f"{count:,}", count=f"{count:,}", **values)
+
+    def spaced(self, text: Markup) -> Markup:
+        """A sentence whose Chinese and Latin words stand apart, as Chinese is set; other languages as they are."""
+        return Markup(_JOINTS.sub(" ", text)) if self.lang == "zh" else text
 
     def section(self, name: str) -> Mapping[str, str]:
         return _words(self.lang)[name]
