@@ -41,6 +41,7 @@ def sample(lang: str = "en") -> Digest:
         alerts=value.alerts,
         queries=(),
         known=catalogue(lang),
+        days=tuple(digest.Day(date(2026, 1, 27 + k), 0 if k == 2 else 400_000, 0 if k == 2 else 20 + 4 * k) for k in range(5)),
     )
 
 

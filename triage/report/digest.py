@@ -30,7 +30,7 @@ BASE_DAYS = 7
 LISTED = 12  # of each kind; a digest that needs scrolling is not read
 SIGMA = 3.0
 AT_LEAST = 5  # records of change: 1 against 0 is chance
-_BAR = 24  # characters of the longest bar
+BAR, DAY_HEIGHT = 160, 44  # pixels of the longest bar, and of the highest of a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,15 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Busiest:
     minute: datetime
+    records: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was counted on one of the days; a day without records was not collected."""
+
+    day: date
     records: int
     errors: int
 
@@ -73,6 +82,7 @@ class Digest:
     alerts: tuple[Alert, ...]
     queries: tuple[Query, ...]
     known: Mapping[str, Problem]
+    days: tuple[Day, ...] = ()  # those before and this one, oldest first
 
 
 def build(
@@ -110,7 +120,13 @@ def build(
         alerts=tuple(alert for alert in analyse.alerts(session, window, thresholds) if alert.firing),
         queries=(days_query, groups_query, busiest_query),
         known=known,
+        days=_days(days, base.date(), day),
     )
+
+
+def _days(rows: Mapping[date, Mapping[str, Any]], first: date, last: date) -> tuple[Day, ...]:
+    every = (first + timedelta(days=k) for k in range((last - first).days + 1))
+    return tuple(Day(day, rows[day]["records"], rows[day]["errors"]) if day in rows else Day(day, 0, 0) for day in every)
 
 
 def _change(row: dict[str, Any], base_days: int) -> Change:
@@ -171,6 +187,7 @@ def summary(digest: Digest) -> dict[str, Any]:
             "errors_per_day": round(digest.errors_per_day, 3),
         },
         "base_days": digest.base_days,
+        "days": [{"date": d.day.isoformat(), "records": d.records, "errors": d.errors} for d in digest.days],
         "incidents": [
             {
                 "id": i.id,
@@ -292,9 +309,11 @@ def _template(digest: Digest, name: str, escape: bool) -> str:
         cell=prose.markdown_cell,
         alert_name=lambda rule: prose.alert_name(rule, texts),
         headline=lambda incident: prose.headline(incident, texts),
+        impact=lambda incident: prose.impact(incident.impact, texts),
         shorten=formats.shorten,
     )
     most = max((c.today for c in (*digest.new, *digest.rising)), default=1)
+    highest = max((d.errors for d in digest.days), default=0) or 1
     return environment.get_template(name).render(
         digest=digest,
         t=texts.t,
@@ -302,6 +321,8 @@ def _template(digest: Digest, name: str, escape: bool) -> str:
         against=against(digest, texts),
         name_of=lambda change: _title(change, texts),
         kinds=("new", "rising", "falling", "gone"),
-        width=lambda value: max(1, round(160 * min(1.0, value / max(most, 1)))),
+        width=lambda value: max(1, round(BAR * min(1.0, value / max(most, 1)))),
         changes=lambda k: getattr(digest, k),
+        height=lambda errors: max(1, round(DAY_HEIGHT * errors / highest)),
+        row_height=DAY_HEIGHT + 18,  # with its number
     )

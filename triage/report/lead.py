@@ -97,9 +97,18 @@ def _incidents(report: Report, texts: Texts) -> list[Markup]:
     # Incidents may overlap: their harm must not be added up, so of several the window's is told.
     if hit := prose.impact(worst.impact if one else _harm(report), texts):
         said.append(_t(texts, "hit" if one else "hit_all", what=hit))
-    ago = texts.duration(report.end - worst.end)
-    said.append(_t(texts, "now_on" if worst.open else "now_over", ago=ago))
+    said.append(_now(report, texts))
     return said
+
+
+def _now(report: Report, texts: Texts) -> Markup:
+    """The state at the window's end, of all incidents."""
+    running = [incident for incident in report.incidents if incident.open]
+    ago = texts.duration(report.end - max(incident.end for incident in running or report.incidents))
+    if len(report.incidents) == 1:
+        return _t(texts, "now_on" if running else "now_over", ago=ago)
+    names = [str(prose.incident_name(report, incident, texts)) for incident in running]
+    return _t(texts, "now_on_some" if running else "now_over_all", ago=ago, ids=_some(names, texts))
 
 
 def _cause(incident: Incident, texts: Texts, names: Mapping[str, str]) -> list[Markup]:
