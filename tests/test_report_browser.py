@@ -13,7 +13,7 @@ import pytest
 
 from tests.report_samples import events, report
 from triage.report import render
-from triage.report.charts import LANES
+from triage.report.charts import LABELS, LANES
 from triage.report.parts import Report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -85,10 +85,11 @@ def test_opens_from_disk_silently_and_asks_for_nothing_else(open_report: Any) ->
 def test_first_screen_of_a_laptop_says_what_happened_and_shows_the_timeline(open_report: Any) -> None:
     value = report()
     crowded = tuple(replace(value.lanes[k % len(value.lanes)], problem=f"db.p{k}") for k in range(LANES))
-    page = open_report(replace(value, lanes=crowded), viewport={"width": 1366, "height": 768}).page
+    page = open_report(replace(value, lanes=crowded), viewport={"width": 1280, "height": 720}).page
     box = page.locator("#chart-timeline").bounding_box()
-    assert "2 incidents" in page.inner_text("#summary")
-    assert box["y"] + box["height"] <= 768
+    assert page.inner_text("h1") == "2 incidents, the worst: deadlock in postgres over"
+    assert "It almost certainly began with deadlock" in page.inner_text("#summary")
+    assert box["y"] + box["height"] <= 720
 
 
 def test_equal_times_stand_above_each_other_in_all_charts(open_report: Any) -> None:
@@ -108,7 +109,7 @@ def test_equal_times_stand_above_each_other_in_all_charts(open_report: Any) -> N
 def drag(page: Any, low: float, high: float) -> None:
     """Drags over the timeline's plot, from one share of it to another."""
     box = page.locator("#chart-timeline").bounding_box()
-    left, width = box["x"] + 300, box["width"] - 300
+    left, width = box["x"] + LABELS, box["width"] - LABELS
     page.mouse.move(left + width * low, box["y"] + 30)
     page.mouse.down()
     page.mouse.move(left + width * (low + high) / 2, box["y"] + 30, steps=4)
@@ -154,9 +155,13 @@ def test_keyboard_selects_zooms_and_lets_go(open_report: Any) -> None:
     assert page.inner_text("#selection") == "" and page.locator("#reset").is_hidden()
 
 
-def test_a_click_on_a_cell_goes_to_its_evidence(open_report: Any) -> None:
+def test_a_cell_shows_its_records_and_a_click_goes_to_its_evidence(open_report: Any) -> None:
     page = open_report(report()).page
     cell = page.locator("#chart-timeline path[fill='#b3261e'], #chart-timeline path[fill='rgb(179, 38, 30)']").nth(3)
+    cell.hover(force=True)
+    page.wait_for_selector("#tip b")
+    shown = page.inner_text("#tip")
+    assert " · jointo-server-" in shown and " record" in shown and len(shown.splitlines()) == 3
     cell.click(force=True)
     page.wait_for_timeout(100)
     assert "#inc-20260203T100512Z-" in page.url
@@ -180,6 +185,8 @@ def test_search_finds_among_a_hundred_thousand_and_opens_quickly(open_report: An
     ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
     assert ready < 2000
     assert page.locator("#grid .row").count() < 80
+    times = page.locator("#grid .pad .row > :first-child").all_inner_texts()
+    assert len(times) > 10 and times == sorted(times)
     page.fill("#search", "deadlock detected")
     page.wait_for_timeout(400)
     count = int(page.inner_text("#matches").split()[0].replace(",", ""))
@@ -278,6 +285,9 @@ def test_prints_with_nothing_folded_away(open_report: Any) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("#groups pre").first.is_visible()
     assert page.locator(".toc").is_hidden()
+    assert page.locator("details:not([open])").count() == 0
+    assert page.locator(".card .runbook").last.is_visible() and page.locator("details.query pre").first.is_visible()
+    assert page.inner_text("#printed") == "The first 500 of 2,000 records that the filter left."
     assert len(page.pdf()) > 50_000
 
 

@@ -7,7 +7,8 @@ async function loadEvents() {
   const times = new Float64Array(size);
   for (let i = 0, at = e.t0; i < size; i++) { at += e.t[i]; times[i] = at; } // microseconds, as differences
   let haystack = null; // built at the first search: lower-cased, one string a record
-  let shown = Uint32Array.from({ length: size }, (_, i) => i), active = -1;
+  const order = Uint32Array.from({ length: size }, (_, i) => i).sort((a, b) => times[a] - times[b] || a - b); // they came by service
+  let shown = order, active = -1;
 
   const choices = (id, first, values) => {
     const node = $(id);
@@ -65,7 +66,7 @@ async function loadEvents() {
     const low = state.from === null ? -Infinity : state.from * 1000, high = state.from === null ? Infinity : state.to * 1000;
     if (words.length && !haystack) haystack = e.m.map((m, i) => `${m} ${e.services[e.s[i]]} ${e.problems[e.p[i]] || ""} ${e.r[i]} ${e.b[i] ?? ""}`.toLowerCase());
     const kept = [];
-    for (let i = 0; i < size; i++) {
+    for (const i of order) {
       if (times[i] < low || times[i] >= high) continue;
       if (service !== "" && e.s[i] !== +service) continue;
       if (severity && e.severities[e.v[i]][1] < severity) continue;
