@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -41,7 +41,7 @@ def sample(lang: str = "en") -> Digest:
         alerts=value.alerts,
         queries=(),
         known=catalogue(lang),
-        days=tuple(digest.Day(date(2026, 1, 27 + k), 0 if k == 2 else 400_000, 0 if k == 2 else 20 + 4 * k) for k in range(5)),
+        days=tuple(digest.Day(date(2026, 2, 3) - timedelta(days=k), 400_000 * (k != 5), (240, 31, 28, 40, 22, 0, 35, 30)[k]) for k in range(7, -1, -1)),
     )
 
 

@@ -24,8 +24,8 @@ function element(name, attributes = {}, ...children) {
 }
 
 /* times: UTC as written, or the reader's zone */
+const localDays = new Date(axis.start).toDateString() !== new Date(axis.end - 1).toDateString(); // a UTC day is two elsewhere
 const two = (n) => String(n).padStart(2, "0");
-const manyDays = page.many_days;
 function clock(ms, form) {
   const d = new Date(state.local ? ms - new Date(ms).getTimezoneOffset() * 60000 : ms);
   const date = `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())}`;
@@ -34,7 +34,7 @@ function clock(ms, form) {
   if (form === "d" || form === "ds") return `${date} ${form === "d" ? hm : s}`;
   if (form === "hm") return hm;
   const text = form === "ms" ? `${s}.${String(d.getUTCMilliseconds()).padStart(3, "0")}` : s;
-  return manyDays ? `${date.slice(5)} ${text}` : text;
+  return page.many_days || (state.local && localDays) ? `${date.slice(5)} ${text}` : text;
 }
 function writeTimes(within = document) {
   for (const node of all("time[datetime]", within)) node.textContent = clock(Date.parse(node.dateTime), node.dataset.f);

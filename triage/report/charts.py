@@ -20,9 +20,9 @@ from triage.analyse.model import Incident
 from triage.report.parts import Axis, Lane, Mark, Report, Series
 from triage.report.texts import Texts
 
-LABELS = 330  # width of the names at the left, the same for all charts, so that their times stand above each other
+LABELS = 346  # width of the names at the left, the same for all charts, so that their times stand above each other
 LANES = 24  # more rows than this push the incidents out of sight; the table below has all
-TITLE, WHO = 226, 96  # pixels of it for the problem and for the service
+TITLE, WHO = 242, 96  # pixels of it for the problem and for the service
 ROW = 21  # pixels of a lane; many lanes are lower, so that the timeline ends on a laptop's first screen
 LEAST_ROW = 14
 TIMELINE = 336

@@ -84,16 +84,22 @@ def _incidents(report: Report, texts: Texts) -> list[Markup]:
     names = short_names(list(report.totals.by_service))
     services = formats.distinct(names.get(step.service, step.service) for i in report.incidents for step in i.chain)
     one = len(report.incidents) == 1
-    span = {
-        "start": formats.clock(worst.start, "ds" if one or report.many_days else "s"),
-        "end": formats.clock(worst.end),
-        "duration": texts.duration(worst.end - worst.start),
-    }
-    where = {"services": _some(services, texts), **_window(report)}
-    said = [texts.n("lead.incidents", len(report.incidents), **(where | span if one else where))]
+    first, last = min(i.start for i in report.incidents), max(i.end for i in report.incidents)
+    said = [
+        texts.n(
+            "lead.incidents",
+            len(report.incidents),
+            services=_some(services, texts),
+            start=formats.clock(first, "ds"),
+            end=formats.clock(last, "s" if first.date() == last.date() else "ds"),
+            duration=texts.duration(last - first),
+        )
+    ]
     if not one:
-        said.append(_t(texts, "worst", id=prose.incident_name(report, worst, texts), **span))
-    said += _cause(worst, texts, names)
+        span = {"start": _time(report, worst.start), "end": _time(report, worst.end)}
+        name = prose.incident_name(report, worst, texts)
+        said.append(_t(texts, "worst", id=name, duration=texts.duration(worst.end - worst.start), **span))
+    said += _cause(worst, texts, names, report.many_days)
     # Incidents may overlap: their harm must not be added up, so of several the window's is told.
     if hit := prose.impact(worst.impact if one else _harm(report), texts):
         said.append(_t(texts, "hit" if one else "hit_all", what=hit))
@@ -111,7 +117,7 @@ def _now(report: Report, texts: Texts) -> Markup:
     return _t(texts, "now_on_some" if running else "now_over_all", ago=ago, ids=_some(names, texts))
 
 
-def _cause(incident: Incident, texts: Texts, names: Mapping[str, str]) -> list[Markup]:
+def _cause(incident: Incident, texts: Texts, names: Mapping[str, str], dated: bool) -> list[Markup]:
     cause = incident.suspected_cause
     if cause is None:
         return [_t(texts, "cause_none")]
@@ -122,7 +128,7 @@ def _cause(incident: Incident, texts: Texts, names: Mapping[str, str]) -> list[M
             f"cause_{cause.level}" if others else "cause_only",
             problem=prose.in_sentence(texts.title(cause.problem), texts),
             service=names.get(cause.service, cause.service),
-            at=formats.clock(cause.first_seen),
+            at=formats.clock(cause.first_seen, many_days=dated),
         )
     ]
     if others:
@@ -203,6 +209,10 @@ def _some(names: list[str], texts: Texts) -> str:
 
 def _t(texts: Texts, key: str, **values: object) -> Markup:
     return texts.t(f"lead.{key}", **values)
+
+
+def _time(report: Report, at: datetime) -> str:
+    return formats.clock(at, many_days=report.many_days)
 
 
 def _window(report: Report) -> dict[str, str]:

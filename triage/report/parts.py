@@ -403,7 +403,8 @@ class Report:
 
     @property
     def many_days(self) -> bool:
-        return self.start.date() != self.end.date()
+        """Whether a time of day alone would be ambiguous; the end itself is not in the window."""
+        return self.start.date() != (self.end - timedelta(microseconds=1)).date()
 
     @property
     def start_form(self) -> str:
@@ -414,4 +415,5 @@ class Report:
     @property
     def end_form(self) -> str:
         """As the start, without a date that is the same."""
-        return self.start_form if self.many_days else {"d": "hm", "ds": "s"}[self.start_form]
+        same = self.start.date() == self.end.date()
+        return {"d": "hm", "ds": "s"}[self.start_form] if same else self.start_form

@@ -27,6 +27,7 @@ from triage.visible import visible
 
 __all__ = ["html", "markdown", "summary", "vega_library"]
 
+UNKNOWN = "(unknown)"  # the task of which no record gives the name, as the queries have it
 _TONES = {"critical": "error", "error": "error", "warning": "warning"}
 _CJK_LOCALE = {
     "dateTime": "%Y-%m-%d %X",
@@ -168,6 +169,7 @@ def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.En
         slug=formats.slug,
         pairs=formats.pairs,
         origin=formats.origin,
+        task_name=lambda name: texts.t("task.unknown") if name == UNKNOWN else name,
         spark=partial(formats.spark, axis=report.axis),
         command=formats.command,
         inlined=formats.inlined,
