@@ -47,19 +47,31 @@ SHAPES = {
     "google api": "AIza{b35}", "google oauth": "ya29.{b60}", "hugging face": "hf_{w34}", "npm": "npm_{w36}",
     "stripe": "sk_live_{w24}", "stripe restricted": "rk_live_{w24}", "stripe webhook": "whsec_{w32}",
     "sendgrid": "SG.{b22}.{b43}", "pypi": "pypi-AgEIcHlwaS5vcmc{b60}", "aliyun": "LTAI{w20}", "tencent": "AKID{w32}",
-    "telegram bot": "{d9}:AA{b33}", "digitalocean": "dop_v1_{x64}", "groq": "gsk_{w52}", "shopify": "shpat_{x32}",
+    "digitalocean": "dop_v1_{x64}", "groq": "gsk_{w52}", "shopify": "shpat_{x32}", "aws session": "IQoJb3JpZ2luX2Vj{w80}",
+    "google client secret": "GOCSPX-{b28}", "google refresh": "1//0{w60}", "azure client secret": "{w3}8Q~{w34}",
+    "gitlab runner": "glrt-{b20}", "docker hub": "dckr_pat_{b27}", "terraform": "{w14}.atlasv1.{w60}", "vault": "hvs.{b90}",
+    "doppler": "dp.pt.{w43}", "databricks": "dapi{x32}", "age": "AGE-SECRET-KEY-1{X58}", "slack rotated": "xoxe.xoxp-1-{w100}",
+    "twilio": "SK{x32}", "mailgun": "key-{x32}", "mailchimp": "{x32}-us14", "square": "sq0csp-{b43}", "facebook": "EAAC{w100}",
+    "grafana": "glsa_{w32}_{x8}", "new relic": "NRAK-{X27}", "jira": "ATATT3xFfGF0{w120}", "notion": "ntn_{w46}",
+}  # fmt: skip
+# Hashes of passwords: as good as the password to who has a word list.
+HASHES = {
+    "bcrypt": "$2b$12${w53}", "sha-crypt": "$6${w12}${w60}", "argon2": "$argon2id$v=19$m=65536,t=3,p=4${w22}${w43}",
+    "scram": "SCRAM-SHA-256$4096:{w22}==${w43}=:{w43}=", "django": "pbkdf2_sha256$600000${w16}${w43}=",
 }  # fmt: skip
 # Personal data, with valid check digits.
 PEOPLE = {
     "card": "4111111111111111", "spaced card": "5500 0000 0000 0004", "american card": "378282246310005",
     "chinese mobile": "13812345678", "dashed mobile": "138-1234-5678", "chinese id": "11010519491231002X",
-    "e-mail": "wang.wei@example.org",
+    "e-mail": "wang.wei@example.org", "jcb": "3530111333300000", "diners": "30569309025904", "iban": "GB29NWBK60161331926819",
+    "american number": "415-555-2671", "chinese landline": "010-62345678", "social security": "219-09-9999",
 }  # fmt: skip
 # Kinds that only their name tells.
 NAMES = (
     "password", "PASSWORD", "passwd", "db_password", "POSTGRES_PASSWORD", "secret", "client_secret", "JWT_SECRET_KEY",
     "aws_secret_access_key", "api_key", "apiKey", "OPENAI_API_KEY", "X-Api-Key", "access_token", "refresh_token",
-    "csrf_token", "private_key", "encryption_key", "app_secret", "auth_key", "密码", "令牌",
+    "csrf_token", "private_key", "encryption_key", "app_secret", "auth_key", "密码", "令牌", "AccountKey", "FERNET_KEY",
+    "Ocp-Apim-Subscription-Key", "HTTP_X_API_KEY", "hmac_key", "password_salt", "sessionid", "JSESSIONID",
 )  # fmt: skip
 VALUE = made("{w24}")
 
@@ -72,6 +84,8 @@ SHAPE_WRAPPERS: dict[str, Callable[[str], str]] = {
     "repr": lambda s: f"kwargs={{'value': '{s}', 'n': 1}}",
     "sql": lambda s: f"2026-02-03 10:00:00.000 UTC [7] STATEMENT:  UPDATE t SET v = '{s}' WHERE id = 7",
     "header": lambda s: f"> X-Value: {s}\r",
+    "after an escaped newline": lambda s: json.dumps({"log": f"remote:\n{s}\n"}),
+    "coloured in json": lambda s: json.dumps({"log": f"\x1b[31m{s}\x1b[0m\n"}),
 }
 NAME_WRAPPERS: dict[str, Callable[[str, str], str]] = {
     "assignment": lambda n, s: f"10:00:00 [info] settings loaded {n}={s} retries=3",
@@ -81,6 +95,9 @@ NAME_WRAPPERS: dict[str, Callable[[str, str], str]] = {
     "nested json": lambda n, s: json.dumps({"log": json.dumps({n: s}, ensure_ascii=False)}, ensure_ascii=False),
     "repr": lambda n, s: f"{{'{n}': '{s}', 'user': 'bob'}}",
     "url": lambda n, s: f"GET /login?user=bob&{n}={s}&next=/ HTTP/1.1",
+    "after an escaped newline": lambda n, s: json.dumps({"log": f"failed:\n{n}={s}\n"}, ensure_ascii=False),
+    "coloured": lambda n, s: f"\x1b[36m{n}\x1b[0m=\x1b[35m{s}\x1b[0m",
+    "coloured in json": lambda n, s: json.dumps({"log": f"\x1b[36m{n}\x1b[0m=\x1b[35m{s}\x1b[0m\n"}, ensure_ascii=False),
     "headers as pairs": lambda n, s: f"headers=[(b'host', b'x'), (b'{n}', b'{s}')]",
 }
 WHOLE: dict[str, Callable[[str], str]] = {
@@ -108,6 +125,48 @@ WHOLE: dict[str, Callable[[str], str]] = {
     "environment": lambda s: f"docker run -e POSTGRES_PASSWORD={s} -e TZ=UTC postgres:17",
     "openai's answer": lambda s: f"Incorrect API key provided: sk-{s}. You can find your API key at https://x.",
     "slack hook": lambda s: f"POST https://hooks.slack.com/services/T0001/B0001/{s}",
+    "address with odd characters": lambda s: f"could not connect to postgresql://app:a/b'<{s}>@db:5432/app",
+    "address with at signs": lambda s: f"amqp://app:p@ss:{s}@@mq:5672//",
+    "address without a host": lambda s: f"postgresql://app:{s}@/app?host=/run",
+    "address with a secret alone": lambda s: f"SENTRY_DSN=https://{s}@o1234.ingest.sentry.io/567",
+    "go's dsn": lambda s: f"app:{s}@tcp(db:3306)/app?parseTime=true",
+    "oracle": lambda s: f"jdbc:oracle:thin:scott/{s}@//db:1521/x",
+    "ado": lambda s: f"Server=db;User Id=sa;Password={s};Encrypt=yes",
+    "value with quotes and commas": lambda s: f"DB_PASSWORD=a'b,c&d;{s} next",
+    "sas": lambda s: f"https://a.blob.core.windows.net/c/f?sv=2022-11-02&sig={s}%3D&se=2026",
+    "oauth code": lambda s: f"GET /oauth/callback?code={s}&state=x HTTP/1.1",
+    "encoded address": lambda s: f"GET /login?next=%2Fapp%3Ftoken%3D{s}%26x%3D1 HTTP/1.1",
+    "encoded json": lambda s: f"GET /x?q=%7B%22password%22%3A%22{s}%22%7D HTTP/1.1",
+    "reset link": lambda s: f"https://x.example/reset-password/Ng/{s}/",
+    "hook": lambda s: f"POST https://open.feishu.cn/open-apis/bot/v2/hook/{s}",
+    "wsgi header": lambda s: f"{{'HTTP_AUTHORIZATION': 'Basic {s}=', 'HTTP_HOST': 'x'}}",
+    "wsgi cookie": lambda s: f"{{'HTTP_COOKIE': 'theme=dark; sid={s}', 'HTTP_HOST': 'x'}}",
+    "cookies as a dict": lambda s: f"cookies={{'theme': 'x', 'sid': '{s}'}}",
+    "auth pair": lambda s: f"requests.get(url, auth=('bob', '{s}'))",
+    "smtp": lambda s: f"send: 'AUTH PLAIN {s}\\r\\n'",
+    "curl user": lambda s: f"+ curl -sS -u admin:{s} https://x",
+    "curl cookie": lambda s: f"+ curl -b 'sid={s}' https://x",
+    "mysql -p": lambda s: f"+ mysql -uroot -p{s} app",
+    "redis-cli": lambda s: f"redis-cli -h redis -a {s} PING",
+    "redis auth": lambda s: f'1700000000.123 [0 127.0.0.1:1] "AUTH" "default" "{s}"',
+    "redis config": lambda s: f'"CONFIG" "SET" "requirepass" "{s}"',
+    "redis acl": lambda s: f"ACL SETUSER app on >{s} ~* +@all",
+    "rabbitmqctl": lambda s: f"rabbitmqctl change_password bob {s}",
+    "erlang": lambda s: f'{{default_pass, <<"{s}">>}}',
+    "sql escape string": lambda s: f"ALTER ROLE app PASSWORD E'{s}'",
+    "sql dollars": lambda s: f"ALTER ROLE app PASSWORD $x${s}$x$",
+    "mysql plugin": lambda s: f"CREATE USER 'a'@'%' IDENTIFIED WITH mysql_native_password BY '{s}'",
+    "mysql set": lambda s: f"SET PASSWORD FOR 'bob'@'%' = PASSWORD('{s}')",
+    "sql insert": lambda s: f"INSERT INTO users (id, \"password\", at) VALUES (7, '{s}', now())",
+    "unique key": lambda s: f"DETAIL:  Key (user_id, token)=(7, {s}) already exists.",
+    "crypt": lambda s: f"SELECT crypt('{s}', gen_salt('bf'))",
+    "xml": lambda s: f'<wsse:Password Type="x">{s}</wsse:Password>',
+    "array": lambda s: json.dumps({"tokens": [s, s]}),
+    "validation error": lambda s: json.dumps({"loc": ["body", "password"], "msg": "too short", "input": s}),
+    "rust": lambda s: f'Config {{ password: Some("{s}"), n: 1 }}',
+    "php": lambda s: f"['password'] => {s}",
+    "prose": lambda s: f"A temporary password is generated for root@localhost: {s}",
+    "printed token": lambda s: f"logging in using static token {s}",
     "private key": lambda s: f"-----BEGIN RSA PRIVATE KEY-----\n{s}{s}\n{s}=\n-----END RSA PRIVATE KEY-----",
     "private key in json": lambda s: json.dumps({"key": f"-----BEGIN PRIVATE KEY-----\n{s}\n-----END PRIVATE KEY-----\n"}),
 }
@@ -117,7 +176,9 @@ def _cases() -> list[tuple[str, str, str]]:
     """(name, text, secret) for every kind in every wrapping."""
     cases = [(f"{k} in {w}", wrap(made(s)), made(s)) for k, s in SHAPES.items() for w, wrap in SHAPE_WRAPPERS.items()]
     cases += [
-        (f"{k} in {w}", wrap(s), s) for k, s in PEOPLE.items() for w, wrap in SHAPE_WRAPPERS.items()
+        (f"{k} in {w}", wrap(s), s)
+        for k, s in (PEOPLE | {name: made(shape) for name, shape in HASHES.items()}).items()
+        for w, wrap in SHAPE_WRAPPERS.items()
         if not (w == "url" and quote(s, safe="") != s)
     ]  # fmt: skip
     cases += [(f"{n} in {w}", wrap(n, VALUE), VALUE) for n in NAMES for w, wrap in NAME_WRAPPERS.items()]
@@ -127,12 +188,25 @@ def _cases() -> list[tuple[str, str, str]]:
 CASES = _cases()
 
 
-@pytest.mark.parametrize(("text", "secret"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
-def test_no_secret_survives(text: str, secret: str) -> None:
-    clean = redact_text(text, KEY)
+@pytest.fixture(scope="module")
+def cleaned() -> dict[str, tuple[str, str]]:
+    """Every case cleaned once and twice, all in one go as in a batch."""
+    names = [name for name, text, _ in CASES if "\n" not in text]
+    once = redact(pl.Series([text for _, text, _ in CASES if "\n" not in text], dtype=pl.String), KEY)
+    done = dict(zip(names, zip(once, redact(once, KEY), strict=True), strict=True))
+    for name, text, _ in CASES:
+        if "\n" in text:
+            clean = redact_text(text, KEY)
+            done[name] = (clean, redact_text(clean, KEY))
+    return done
+
+
+@pytest.mark.parametrize(("name", "secret"), [(name, secret) for name, _, secret in CASES], ids=[c[0] for c in CASES])
+def test_no_secret_survives(cleaned: dict[str, tuple[str, str]], name: str, secret: str) -> None:
+    clean, again = cleaned[name]
     assert secret not in clean
     assert MARK.search(clean)
-    assert redact_text(clean, KEY) == clean, "redacting twice changes nothing"
+    assert again == clean, "redacting twice changes nothing"
 
 
 def test_json_stays_json_and_the_neighbours_stay() -> None:
@@ -179,6 +253,19 @@ BENIGN = (
     "1770112800123456789 ns", "celery@worker1.local ready", "git@github.com:org/repo.git", "primary_key=17 foreign_key=users_id",
     "Key (id)=(12345) already exists.", "keyword=deadlock keys: 12", "passed 12, failed 3; pass=12 fail=3", "author=bob authority=none",
     "cookie consent shown", "-----BEGIN CERTIFICATE-----",
+    "routing_key=celery key: celery.task", "session: <sqlalchemy.orm.session.Session object at 0x7f2b3c4d5e6f>",
+    "session_id=4b3c2a10-9f8e-4d7c-8b6a-5f4e3d2c1b0a joined", "cache key=user:1234:profile:v2 miss",
+    "Key (user_id, role)=(7, admin) already exists.", "INSERT INTO logs (id, message) VALUES (7, 'password rotated')",
+    "GET /oauth/callback?code=200&state=ok HTTP/1.1", "GET /api/v1/items?sort=created&key=name HTTP/1.1",
+    "GET /confirm/4b3c2a10-9f8e-4d7c-8b6a-5f4e3d2c1b0a HTTP/1.1", "mysql -h db -p app", 'tokens=["the", "cat", "sat"]',
+    "seq=13912345678 lsn 0/16B3748", "[2026-02-03 10:00:00 +0800] [7] [INFO] Starting gunicorn 21.2.0", "version 1.2.3-4567-89",
+    "password is too short (minimum is 8 characters)", "Password for user bob has expired: please contact support",
+    "using secret my-app-secret from namespace default", "webhook delivered to https://example.com/hooks/order-created",
+    "https://github.com/org/repo/commit/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "redis-cli -h redis PING",
+    "验证码错误，请重试", "密码错误", "令牌已过期：请重新登录", "s3 key=uploads/2026/02/03/IMG_2034aB.jpg", "KeyError: 'secret'",
+    "X-Request-ID: 8f14e45fceea167a5a36dedd4bea2543", "    password=settings.db_password,", "File \"/app/auth/token.py\", line 7",
+    "auth=enabled sig=SIGTERM signature=ok", "status installed passwd:amd64 1:4.13", "http://user@host/path", "amqp://rabbit:5672//",
+    "'http://web:8000/path', 'ops@team.example'"[:30], "redis://redis:6379/0 http://[::1]:80/x",
 )  # fmt: skip
 
 

@@ -10,38 +10,43 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from triage.classify.secret_rules import (
-    BY_NAME,
-    COARSE,
-    COARSE_DIGITS,
-    COOKIE,
-    COOKIES,
-    GATES,
-    PERSONAL,
-    RULES,
-    Rule,
-    named_group,
-    named_is_secret,
-)
+from triage.classify import secret_names
+from triage.classify.personal_data import BEFORE_NUMBER, PERSONAL
+from triage.classify.secret_rules import BEFORE, RULES, Rule, quick
+from triage.classify.secret_shapes import SHAPES
 
 PERSONAL_KINDS = frozenset(rule.kind for rule in PERSONAL)
 MARK = re.compile(r"\[redacted:[a-z_]+:[0-9a-f]{6}\]")
 
-_BLOCK_EDGE = r"-----(?:BEGIN|END) [A-Z ]*PRIVATE KEY"
-# A line of a key at the end of a line of log, or as a value in it; a line of its head; a blank one.
-_BLOCK_TEXT = r"[A-Za-z0-9+/=]{4,128}(?=(?:\s|\x1b\[[0-9;]*m)*$)|(?<![\w+/=])(?!\d+\b)(?:[A-Za-z0-9+/]{16,128}={0,2}|[A-Za-z0-9+/]{2,}==?)(?![\w+/=])"
+# A line of a key at the end of a line of log, or as a value in it; a line of its head; a blank one. Its last line, in
+# front of its end, may be short.
+_AT_END = r"(?=(?:\s|\x1b\[[0-9;]*m)*$)"
+_BLOCK_TEXT = rf"[A-Za-z0-9+/=]{{16,128}}{_AT_END}|(?<![\w+/=])(?!\d+\b)(?:[A-Za-z0-9+/]{{16,128}}={{0,2}}|[A-Za-z0-9+/]{{2,}}==?)(?![\w+/=])"
 _BLOCK_LINE = re.compile(rf"(?P<s>{_BLOCK_TEXT})|^\s*(?:Proc-Type|DEK-Info): .*$|^\W*$")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LAST_LINE = re.compile(rf"(?P<s>[A-Za-z0-9+/=]{{1,128}}{_AT_END}|{_BLOCK_TEXT})")
+_COLOUR = re.compile(r"(?:\x1b|\\+u001[bB]|\\+x1[bB]|\\033)\[[0-9;]*m")  # also as JSON and Python write it
 _LONGEST_BLOCK = 200  # lines
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 _KNOWN_ID = re.compile(
     r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?:0x)?[0-9a-f]+|[a-z_/+=-]+|\d[\d_-]*|(?:[a-z0-9]+[/_-])+[a-z]+"
 )
+# Gates in front of the rules: literals in one pass, coarse regexes on what they leave; and one pass for all that tells
+# by its own shape.
+_WORDED = (*RULES, *(rule for rule in PERSONAL if rule.gates))
+_NUMBERS = tuple(rule for rule in PERSONAL if not rule.gates)
+_LITERALS = {*secret_names.GATES, *secret_names.POSITIONAL_GATES, *(gate for rule in _WORDED for gate in rule.gates)}
+GATES = sorted(one for one in _LITERALS if not any(other in one for other in _LITERALS - {one}))
+_COARSE = list(
+    dict.fromkeys(map(quick, (secret_names.COARSE, secret_names.POSITIONAL_COARSE, *(rule.coarse for rule in _WORDED))))
+)
+_PARTS = 3  # one regex of all would be more than the engine's automaton can hold
+COARSE = tuple("|".join(_COARSE[part::_PARTS]) for part in range(_PARTS))
+_SHAPES = f"{BEFORE}(?:{'|'.join(rule.coarse for rule in SHAPES)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def redact(texts: pl.Series, key: bytes, personal: Collection[str] = PERSONAL_KI
     done = texts.clone().scatter(places["row"], places["clean"]) if places.height else texts
     if blocks:
         lines = pl.Series(sorted(blocks), dtype=pl.UInt32)
-        inner = [marker.block_line(t) for t in done.gather(lines)]
+        inner = [marker.block_line(t, blocks[row]) for row, t in zip(lines, done.gather(lines), strict=True)]
         done = done.clone().scatter(lines, pl.Series(inner, dtype=pl.String))
     return done.alias(texts.name)
 
@@ -111,31 +116,39 @@ def _looks_secret(token: str) -> bool:
 
 def _suspects(texts: pl.Series, personal: Collection[str]) -> pl.Series:
     """The rows that a rule may change: literals first, then a coarse regex on what they leave."""
-    literal = texts.str.contains_any(list(GATES), ascii_case_insensitive=True).fill_null(False).arg_true()
-    coarse = literal.gather(texts.gather(literal).str.replace_all(_COLOUR.pattern, " ").str.contains(COARSE).arg_true())
-    if not {"phone", "card", "id_number"} & set(personal):
-        return coarse
-    digits = texts.str.contains(COARSE_DIGITS).fill_null(False).arg_true()
-    return pl.concat([coarse, digits]).unique().sort()
+    literal = texts.str.contains_any(GATES, ascii_case_insensitive=True).fill_null(False).arg_true()
+    few = texts.gather(literal).str.replace_all(_COLOUR.pattern, " ").str.to_lowercase()
+    coarse = few.to_frame("text").select(pl.any_horizontal(pl.col("text").str.contains(part) for part in COARSE))
+    rows = literal.filter(coarse.to_series())
+    numbers = "|".join(rule.coarse for rule in _NUMBERS if rule.kind in personal)
+    shaped = f"(?i){_SHAPES}|{BEFORE_NUMBER}(?:{numbers})" if numbers else f"(?i){_SHAPES}"
+    return pl.concat([rows, texts.str.contains(shaped).fill_null(False).arg_true()]).unique().sort()
 
 
-def _key_blocks(texts: pl.Series) -> set[int]:
+def _key_blocks(texts: pl.Series) -> dict[int, re.Pattern[str]]:
     """The rows inside private keys that are printed over several lines, also if only one edge is in this batch."""
-    edges = texts.str.contains("PRIVATE KEY", literal=True).fill_null(False).arg_true()
-    if not len(edges):
-        return set()
-    inside: set[int] = set()
+    edges = texts.str.contains_any(["PRIVATE KEY", "Private-Lines:"]).fill_null(False).arg_true()
+    inside: dict[int, re.Pattern[str]] = {}
     for row in edges:
-        for mark, step in (("BEGIN", 1), ("END", -1)):
-            text = texts[row]
-            tail = text.rpartition(f"-----{mark}")[2]
-            if not re.search(rf"-----{mark} [A-Z ]*PRIVATE KEY", text) or (mark == "BEGIN" and "-----END" in tail):
-                continue
-            at = row + step
-            while 0 <= at < len(texts) and abs(at - row) < _LONGEST_BLOCK and _BLOCK_LINE.search(texts[at] or ""):
-                inside.add(at)
-                at += step
+        text = texts[row]
+        begin, end = (re.search(rf"-----{mark} [A-Z ]*PRIVATE KEY", text) for mark in ("BEGIN", "END"))
+        if (begin and not end) or "Private-Lines:" in text:
+            inside |= dict.fromkeys(_run(texts, row + 1, 1), _BLOCK_LINE)
+        elif end and not begin:
+            above = _run(texts, row - 2, -1)
+            inside |= dict.fromkeys(above, _BLOCK_LINE)
+            if row and (above or row - 1 in inside or (row == 1 and _BLOCK_LINE.search(texts[0] or ""))):
+                inside[row - 1] = _LAST_LINE
     return inside
+
+
+def _run(texts: pl.Series, at: int, step: int) -> list[int]:
+    """The rows from one on, in a direction, that may be lines of a key."""
+    rows: list[int] = []
+    while 0 <= at < len(texts) and len(rows) < _LONGEST_BLOCK and _BLOCK_LINE.search(texts[at] or ""):
+        rows.append(at)
+        at += step
+    return rows
 
 
 class _Marker:
@@ -143,7 +156,6 @@ class _Marker:
 
     def __init__(self, key: bytes, personal: frozenset[str]) -> None:
         self._key = hashlib.blake2b(key, digest_size=32).digest()
-        self._rules = RULES
         self._personal = tuple(rule for rule in PERSONAL if rule.kind in personal)
         self.seen: list[tuple[str, str]] = []
 
@@ -164,40 +176,59 @@ class _Marker:
         return "".join(part + colour for part, colour in zip(parts, [*colours, ""], strict=True))
 
     def _cleaned(self, text: str) -> str:
-        text = COOKIES.sub(self._cookies, text)
-        for rule in self._rules:
-            text = self._apply(rule, text)
-        text = BY_NAME.sub(self._by_name, text)
+        low = text.lower()
+
+        def told_by(gates: Sequence[str]) -> bool:
+            return not gates or any(gate in low for gate in gates)
+
+        for rule in (*RULES, *SHAPES):
+            text = self._apply(rule, text) if told_by(rule.gates) else text
+        if told_by(secret_names.POSITIONAL_GATES):
+            text = secret_names.POSITIONAL.sub(self._by_position, text)
+        if told_by(secret_names.GATES):
+            text = secret_names.BY_NAME.sub(self._by_name, text)
         for rule in self._personal:
-            text = self._apply(rule, text)
+            text = self._apply(rule, text) if told_by(rule.gates) else text
         return text
 
-    def block_line(self, text: str) -> str:
-        return _BLOCK_LINE.sub(lambda m: self.mark("private_key", m["s"]) if m["s"] else m[0], text)
+    def block_line(self, text: str, shape: re.Pattern[str]) -> str:
+        return shape.sub(lambda m: self.mark("private_key", m["s"]) if m["s"] else m[0], text)
 
     def _apply(self, rule: Rule, text: str) -> str:
         def replace(match: re.Match[str]) -> str:
+            if rule.inner is not None:
+                return _within(match, "s", rule.inner.sub(marked, match["s"]))
+            return marked(match)
+
+        def marked(match: re.Match[str]) -> str:
             secret = match["s"]
-            if secret.startswith("[redacted:") or not rule.accept(match):
+            if _in_mark(match) or not rule.accept(match):
                 return match[0]
-            start, end = match.start("s") - match.start(), match.end("s") - match.start()
-            return match[0][:start] + self.mark(rule.kind, secret) + match[0][end:]
+            return _within(match, "s", self.mark(rule.kind, secret))
 
         return rule.regex.sub(replace, text)
 
     def _by_name(self, match: re.Match[str]) -> str:
-        if not named_is_secret(match):
+        where = secret_names.value_of(match)
+        if _in_mark(match, where) or not secret_names.is_secret(match):
             return match[0]
-        where = named_group(match)
-        secret, name = match[where], match["name"].lower()
-        kind = "token" if name.endswith(("token", "令牌")) else "password" if "pass" in name or "pwd" in name else "secret"
-        start, end = match.start(where) - match.start(), match.end(where) - match.start()
-        return match[0][:start] + self.mark(kind, secret) + match[0][end:]
+        return _within(match, where, self.mark(secret_names.kind_of(match["name"]), match[where]))
 
-    def _cookies(self, match: re.Match[str]) -> str:
-        jar, count = match["jar"], 1 if match["set"] else 0
+    def _by_position(self, match: re.Match[str]) -> str:
+        text = match[0]
+        for start, end, name in reversed(secret_names.positions(match)):
+            text = text[:start] + self.mark(secret_names.kind_of(name), text[start:end]) + text[end:]
+        return text
 
-        def replace(pair: re.Match[str]) -> str:
-            return pair[0] if pair["s"].startswith("[redacted:") else f"{pair['name']}={self.mark('cookie', pair['s'])}"
 
-        return match[0][: match.start("jar") - match.start()] + COOKIE.sub(replace, jar, count=count)
+def _in_mark(match: re.Match[str], group: str = "s") -> bool:
+    """Whether a group is, or begins in, what has been redacted already."""
+    start = match.start(group)
+    opened = match.string.rfind("[redacted:", max(0, start - 40), start + 10)
+    return opened >= 0 and "]" not in match.string[opened:start]
+
+
+def _within(match: re.Match[str], group: str, text: str) -> str:
+    """The matched text with one of its groups replaced."""
+    start, end = match.start(group) - match.start(), match.end(group) - match.start()
+    return match[0][:start] + text + match[0][end:]

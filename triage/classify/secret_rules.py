@@ -1,7 +1,7 @@
-"""What a secret looks like: by shape, by the name in front of it, by the syntax around it; and personal data.
+"""What a secret looks like by the syntax around it: headers, addresses, SQL, commands, key blocks, jars of cookies.
 
-Tables only; `redact.py` applies them. A rule's regex has a group `s`, the part that is replaced. `GATES` are literals
-of which one occurs in every text that a rule could change, so that other texts cost one pass.
+Tables only; `redact.py` applies them. Each rule brings its own gates, so that a text which it cannot change costs one
+pass over literals.
 """
 
 from __future__ import annotations
@@ -10,175 +10,148 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from triage.classify.secret_values import is_value, looks_random, opaque
+
+Accept = Callable[[re.Match[str]], bool]
+
+# Where a word may begin: also behind an escape (`\n`, `\u003d`, `%3D`), whose last character is a letter; and the same
+# as Rust's engine can say it.
+EDGE = (
+    r"(?:(?<![A-Za-z0-9_])|(?<=\\[abfnrtv])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2}))"
+)
+NAME_EDGE = EDGE.replace("0-9_]", "0-9]", 1)
+BEFORE = (
+    r"(?:^|[^0-9a-z_]|(?:\x1b|\\u001b|\\x1b|\\033)\[[0-9;]*m|\\[abfnrtv]|%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2})"
+)
+QUOTE = r"\\*[\"']"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way to see a secret. `accept` judges the matched text where a regex cannot."""
+    """One way to see a secret: the group `s` of `regex`, or with `inner` that group of each match within it.
+
+    `gates` are literals in lower case of which one occurs in every text that the rule may change; `coarse` is the rule
+    in the dialect of Rust's engine, for text in lower case, and finds at least what `regex` does. Without gates it is
+    tried everywhere behind an edge, all such rules in one pass. `accept` judges what a regex cannot.
+    """
 
     kind: str
+    gates: tuple[str, ...]
+    coarse: str
     regex: re.Pattern[str]
-    accept: Callable[[re.Match[str]], bool] = lambda match: True
+    accept: Accept = lambda match: True
+    inner: re.Pattern[str] | None = None
 
 
-# Words that stand where a secret would, and placeholders: `token: expired`, `password=%s`, `key=${KEY}`, `***`.
-_NO_SECRET = re.compile(
-    r"""(?ix) (?: null | none | nil | undefined | true | false | yes | no | on | off | empty | unset | missing | required
-    | expired? | invalid | incorrect | wrong | rejected | revoked | refreshed | refresh | mismatch | failed | failure
-    | error | changed | updated | reset | not | is | was | has | must | cannot | for | from | string | str | bytes | int
-    | authentication | authenticated | scram-sha-256 | md5 | trust | bearer | basic | redacted | hidden | masked | filtered
-    | validation | ok | success | provided | unknown | type=\w+ | secretstr.* | getenv.* | os\.environ.*
-    | [*•x.•#-]+ | <[^>]*> | \$\{?\w+\}? | \$\d+ | %\(?\w*\)?s | \{+\w*\}+ | :\w+ | \?+ | \[redacted:.* | \[filtered\] )[.,;:!?)]* """
-)
-
-
-def _is_value(text: str) -> bool:
-    return _NO_SECRET.fullmatch(text) is None
-
-
-def _looks_random(text: str) -> bool:
-    """For a bare word after `token: ` in prose: a secret has digits or a mix of cases, or is long."""
-    bare = text.strip(".,;:!?()[]")
-    if len(bare) < 6:
-        return False
-    return any(c.isdigit() for c in bare) or (bare != bare.lower() and bare != bare.capitalize()) or len(bare) >= 24
-
-
-def named_group(match: re.Match[str]) -> str:
-    """The group of `BY_NAME` that holds the value."""
-    return "quoted" if match["quoted"] is not None else "bare"
-
-
-def named_is_secret(match: re.Match[str]) -> bool:
-    """Whether what follows a telling name is a value, and not a word about it."""
-    value, name = match[named_group(match)], match["name"].lower()
-    if not _is_value(value):
-        return False
-    strong = "pass" in name or "pwd" in name
-    if not strong and value.isdigit() and len(value) < 12:
-        return False  # max_token=4096
-    if name.split("_")[-1].split("-")[-1] == "pass" and value.isdigit():
-        return False  # pass=12 fail=0
-    bare = not match["quote"] and match["sep"].strip() == ":" and match["sep"] != ":"
-    return not bare or _looks_random(value) or (strong and len(value) >= 4 and not value.isalpha())
-
-
-def _luhn(match: re.Match[str]) -> bool:
-    digits = [int(c) for c in match["s"] if c.isdigit()]
-    odd, even = digits[-1::-2], digits[-2::-2]
-    return (sum(odd) + sum(sum(divmod(2 * d, 10)) for d in even)) % 10 == 0 and len(set(digits)) > 1
-
-
-def _id_number(match: re.Match[str]) -> bool:
-    """The check character of a Chinese resident number (GB 11643)."""
-    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    number = match["s"].upper()
-    return "10X98765432"[sum(int(c) * w for c, w in zip(number, weights, strict=False)) % 11] == number[17]
-
-
-# A whole word or the last word of a name: `refused: 138…` is no counter, though it ends in `used`.
-_COUNTER = re.compile(
-    r"(?:(?<![A-Za-z])(?i:size|bytes?|length|offset|limit|used|total|count|rss|mem\w*|pid|txid|xid|lsn|seq|id)"
-    r"|(?<=[a-z])(?:Size|Bytes?|Length|Offset|Limit|Used|Total|Count|Seq|Id))[\"']?\s*[=:]\s*[\"']?$"
-)
-
-
-def _phone(match: re.Match[str]) -> bool:
-    """Not a size or a counter, which may have eleven digits too."""
-    return "+86" in match[0] or not _COUNTER.search(match.string, max(0, match.start() - 40), match.start("s"))
-
-
-def _email(match: re.Match[str]) -> bool:
-    """Not `celery@host.name` or `git@github.com`, which name programs."""
-    return match["local"].lower() not in {"celery", "git", "worker", "beat", "rabbit", "root", "noreply", "no-reply"}
-
-
-def _has_digit(match: re.Match[str]) -> bool:
-    return any(c.isdigit() for c in match["s"])
-
-
-_NAME = (
-    r"password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|api[_ -]?key|apikey|access[_-]?key(?:[_-]?id)?"
-    r"|secret[_-]?(?:access[_-]?)?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|auth[_-]?key|credentials?"
-    r"|secret[_-]?id|app[_-]?secret|client[_-]?secret|requirepass|masterauth|otp|密码|口令|密钥|令牌"
-    # the same as JSON escapes them
-    r"|\\+u5bc6\\+u7801|\\+u53e3\\+u4ee4|\\+u5bc6\\+u94a5|\\+u4ee4\\+u724c"
-)
-# "password": "x", password='x', PASSWORD=x, \"token\":\"x\", (b'x-api-key', b'x'), secret => x
-_BY_NAME = (
-    rf"(?i)(?<![A-Za-z0-9])(?<!\[redacted:)(?P<name>(?:[A-Za-z0-9]+[_.-])*?[A-Za-z0-9]{{0,24}}?(?:{_NAME}))(?:\\*[\"'])?"
-    r"(?P<sep>\s*(?:=>|:=|[:=：])\s*|\s*(?<=[\"']),\s*)b?(?P<quote>\\*[\"'])?"
-    r"(?:(?<=[\"'])(?P<quoted>(?:(?!(?P=quote))(?:\\.|.)){1,4096})(?=(?P=quote))"
-    r"|(?P<bare>[^\s\"'&,;\\]{1,4096}?)(?=[)\]}>]*(?:[\s\"'&,;\\]|$)))"
-)
-
-
-def _rule(kind: str, regex: str, accept: Callable[[re.Match[str]], bool] = lambda match: True) -> Rule:
+def rule(
+    kind: str, gates: str, coarse: str, regex: str, accept: Accept = lambda match: True, inner: str | None = None
+) -> Rule:
+    """A rule from texts: gates are separated by bars."""
     # A word of Chinese in front of a secret is no part of it, though \b takes its characters for letters.
-    return Rule(kind, re.compile(regex.replace(r"\b", r"(?a:\b)")), accept)
+    compiled = re.compile(regex.replace(r"(?i)\b", f"(?i){EDGE}").replace(r"\b", r"(?a:\b)"))
+    return Rule(kind, tuple(filter(None, gates.split("|"))), quick(coarse), compiled, accept, re.compile(inner) if inner else None)
 
 
-BY_NAME = re.compile(_BY_NAME)
+def either(*words: str) -> str:
+    """A regex of words of another script, also as JSON escapes them."""
+    return "(?:" + "|".join(words) + "|" + "|".join("".join(rf"\\+u{ord(c):04x}" for c in word) for word in words) + ")"
+
+
+def escaped(*words: str) -> tuple[str, ...]:
+    """Literals that tell of such words: themselves, and their first character as JSON escapes it."""
+    return (*words, *(f"u{ord(word[0]):04x}" for word in words))
+
+
+def quick(coarse: str) -> str:
+    """A coarse regex as Rust's engine is quick with: for text in lower case, with the characters of ASCII only."""
+    # Classes of Unicode make its automaton so large that it gives up, and then it is a hundred times slower.
+    coarse = coarse.replace(r"\S", r"[^\s]").replace(r"\b", r"(?-u:\b)")
+    for short, long in ((r"\w", "0-9a-z_"), (r"\d", "0-9")):
+        inside = re.sub(rf"\[[^\]]*{re.escape(short)}[^\]]*\]", lambda m: m[0].replace(short, long), coarse)  # noqa: B023
+        coarse = inside.replace(short, f"[{long}]")
+    return coarse.lower()
+
+
+def _value(match: re.Match[str]) -> bool:
+    return is_value(match["s"])
+
+
+def _random(match: re.Match[str]) -> bool:
+    return is_value(match["s"]) and looks_random(match["s"])
+
+
+def _opaque(match: re.Match[str]) -> bool:
+    return opaque(match["s"])
+
+
+def _telling(match: re.Match[str]) -> bool:
+    """A secret that stands in prose behind `password is`: no plain word."""
+    return _random(match) and any(not c.isalpha() for c in match["s"].rstrip(".,;:!?"))
+
+
+_AUTHORIZATION = rf"(?i){NAME_EDGE}authorization(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?"
+_HEADER = r"authorization"
+_CODES = ("验证码", "校验码", "动态码")
 
 # The order matters: what stands in a header or a key block is gone before names and shapes are looked for.
 RULES: tuple[Rule, ...] = (
-    _rule("private_key", r"(?s)(?P<s>-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z))"),
-    _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>(?:[\w-]+=(?:\\*\"[^\"\\\r\n]*\\*\"|[^\s,\"'\\]+)(?:,\s*)?)+)"),
-    _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>[^\"'\r\n]{8,})"),
-    _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?:(?:bearer|basic|token|apikey|negotiate|bot|key|jwt)\s+)(?P<s>[^\s\"',;\\)\]}]+)", lambda m: _is_value(m["s"])),
-    _rule("authorization", r"(?i)\bauthorization\\*[\"']?\s*[:=]\s*b?\\*[\"']?(?P<s>[^\s\"',;\\)\]}]{8,})", lambda m: _is_value(m["s"]) and _looks_random(m["s"])),
-    _rule("authorization", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{12,})", _has_digit),
-    _rule("password", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*-])", lambda m: _is_value(m["s"])),
-    _rule("password", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", lambda m: _is_value(m["s"])),
-    _rule("password", r"(?i)(?:(?<![A-Za-z0-9])--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)|\b(?:requirepass|masterauth))\s+[\"']?(?P<s>[^\s\"'-][^\s\"']*)", lambda m: _is_value(m["s"])),
-    _rule("password", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"']{4,})"),
-    _rule("jwt", r"\b(?P<s>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
-    _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>sk-[A-Za-z0-9_*-]{16,})", _has_digit),
-    _rule("api_key", r"(?i)\bapi[ _]key(?: provided)?: (?P<s>[^\s,;'\"]*[^\s,;'\".])", lambda m: _is_value(m["s"]) and (m["s"].startswith("sk-") or _looks_random(m["s"]))),
-    _rule("api_key", r"(?<![A-Za-z0-9])(?P<s>(?:AKIA|ASIA|AGPA|AIDA|AROA)[0-9A-Z]{16})(?![A-Za-z0-9])"),
-    _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255}|glpat-[A-Za-z0-9_-]{20,}))"),
-    _rule("api_key", r"(?<![A-Za-z0-9])(?P<s>xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{10,})"),
-    _rule("api_key", r"hooks\.slack\.com/services/(?P<s>[A-Za-z0-9/]{20,})"),
-    _rule("api_key", r"(?<![A-Za-z0-9_-])(?P<s>AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,})"),
-    _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][A-Za-z0-9_-]{28,})", _has_digit),
-    _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>(?:sk|rk|pk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,})", _has_digit),
-    _rule("api_key", r"(?<![A-Za-z0-9_])(?P<s>SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|pypi-AgE[A-Za-z0-9_-]{20,}|LTAI[A-Za-z0-9]{12,24}|AKID[A-Za-z0-9]{13,40})"),
-    _rule("api_key", r"(?<![A-Za-z0-9])(?P<s>\d{8,10}(?::|%3[Aa])AA[A-Za-z0-9_-]{33})"),
-)  # fmt: skip
+    rule("private_key", "private", "private key", r"(?s)(?P<s>-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z))"),
 
-COOKIES = re.compile(r"(?i)\b(?P<set>set-)?cookie\\*[\"']?\s*[:=,]\s*b?\\*[\"']?(?P<jar>[^\s=;\"'\\]+=[^\"'\r\n\\]*)")
-COOKIE = re.compile(r"(?P<name>[^\s=;,]+)=(?P<s>[^\s;,]+)")
+    # Headers
+    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>(?:[\w-]+=(?:\\*\"[^\"\\\r\n]*\\*\"|[^\s,\"'\\]+)(?:,\s*)?)+)"),
+    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>[^\"'\r\n]{8,})"),
+    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:(?:bearer|basic|token|apikey|negotiate|ntlm|bot|key|jwt)\s+)(?P<s>[^\s\"',;\\)\]}]+)", _value),
+    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?P<s>[^\s\"',;\\)\]}]{8,})", _random),
+    rule("authorization", "bearer", r"bearer\s+[0-9a-z_.~+/=-]{8}", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{12,})", lambda m: any(c.isdigit() for c in m["s"])),
+    rule("authorization", "auth plain|auth login|auth xoauth2", r"auth (?:plain|login|xoauth2)\s", r"(?i)\bauth (?:plain|login|xoauth2)\s+(?P<s>[A-Za-z0-9+/=]{8,})"),
+    rule("password", "auth=", r"auth=\s*\(", rf"(?i)\bauth=\s*\(\s*(?:{QUOTE})[^\"']*(?:{QUOTE})\s*,\s*b?(?:{QUOTE})(?P<s>[^\"']+)", _value),
 
-_PHONE_CN = r"1(?:3\d|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8\d|9[0-35-9])"
-PERSONAL: tuple[Rule, ...] = (
-    _rule("id_number", r"(?<![A-Za-z0-9_.-])(?P<s>[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx])(?![A-Za-z0-9_-])", _id_number),
-    _rule("card", r"(?<![A-Za-z0-9_.-])(?P<s>(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|[245]\d\d))(?:(?P<g>[ -])?\d{4}(?:(?P=g)\d{4}){2}|\d{12}(?:\d{3})?)|3[47]\d\d(?:[ -]?\d{6}[ -]?\d{5}))(?![A-Za-z0-9_-]|\.\d)", _luhn),
-    _rule("phone", rf"(?<![A-Za-z0-9_.-])(?:\+?86[ -]?)?(?P<s>{_PHONE_CN}(?:\d{{8}}|[ -]\d{{4}}[ -]\d{{4}}))(?![A-Za-z0-9_-]|\.\d|\s?(?:bytes|[KMG]?i?B\b|[mun]?s\b|kB))", _phone),
-    _rule("email", r"(?<![A-Za-z0-9_.+/-])(?P<s>(?P<local>[A-Za-z0-9][\w.+-]{0,63})@(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24})(?![A-Za-z0-9_@-]|\.\w|:/)", _email),
-)  # fmt: skip
+    # Cookies
+    rule("cookie", "set-cookie|set_cookie", "set.cookie", rf"(?i){NAME_EDGE}set[-_]cookie(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?[^\s=;\"'\\]+=(?P<s>[^\s;,\"'\\]+)"),
+    rule("cookie", "cookie", "cookie", rf"(?i){NAME_EDGE}(?<!set-)(?<!set_)cookie(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?(?P<s>[^\s=;\"'\\]+=[^\"'\r\n\\]*)", inner=r"[^\s=;,]+=(?P<s>[^\s;,]+)"),
+    rule("cookie", "cookie", "cookie", rf"(?i){NAME_EDGE}cookies?(?:{QUOTE})?\s*[:=]\s*(?P<s>\{{[^{{}}]{{1,4096}}\}})", inner=r":\s*b?\\*[\"'](?P<s>[^\"'\\]+)"),
+    rule("cookie", "cookie", "cookie", r"(?i)<cookie \w+=(?P<s>\S+) for "),
+    rule("cookie", "curl|wget", r"(?:curl|wget)\s", r"(?i)\b(?:curl|wget)\s[^\n]{0,400}?(?:-b|--cookie)[ =][\"']?(?P<s>[^\s=\"'@]+=[^\"'\n]*?)(?=[\"']|\s-|\shttp|$)", inner=r"[^\s=;,]+=(?P<s>[^\s;,]+)"),
 
-# Literals, in lower case, of which one occurs in every text that a rule above could change …
-_KEYS = ("api", "access", "secret", "private", "signing", "encryption", "auth")
-GATES = (
-    "passw", "passphrase", "passcode", "pass", "pwd", "secret", "token", "authorization", "credential", "otp", "bearer",
-    "identified", "cookie", "pincode", "pin_code", "masterauth", "@", *(f"{name}{gap}key" for name in _KEYS for gap in ("", " ", "_", "-")),
-    "eyj", "sk-", "akia", "asia", "agpa", "aida", "aroa", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat",
-    "xox", "xapp-", "hooks.slack", "aiza", "ya29", "hf_", "hf-", "npm_", "npm-", "dop_", "doo_", "shpat", "shpss", "lin_api",
-    "r8_", "r8-", "gsk_", "gsk-", "nvapi", "pplx-", "pplx_", "xai-", "xai_", "sk_", "rk_", "pk_", "whsec_", "sg.", "pypi-",
-    "ltai", "akid", ":aa", "%3aaa", "密码", "口令", "密钥", "令牌", "u5bc6", "u53e3", "u4ee4",
+    # Addresses
+    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*/-])", _value),
+    # The same with characters that an address must not have but passwords do; `:8080/` is a port.
+    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5}(?:[/?#\s\"'<>,)\]}]|$))(?P<s>[^\s\",]{1,128}?)@(?=[\w.\[(*/-])", _value),
+    rule("secret", "@", r"://[0-9a-z_-]{16,}@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://(?P<s>[A-Za-z0-9_-]{16,256})@(?=[\w.\[])", _opaque),
+    rule("password", "@tcp(|@unix(", r"@(?:tcp|unix)\(", r"(?<![\w/])[\w.-]+:(?P<s>[^\s@/\"']+)@(?:tcp|unix)\(", _value),
+    rule("password", "jdbc:", "jdbc:oracle:", r"(?i)\bjdbc:oracle:\w+:[^\s/@]+/(?P<s>[^\s@]+)@", _value),
+    rule("secret", "hook", r"hook", r"(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/|/bot/v2/hook/|/webhook/send\?key=|webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)(?P<s>[A-Za-z0-9/_@-]{20,})"),
+    rule("token", "/reset|-reset|/activate|/confirm|/verify|/invite", r"/(?:reset|[a-z-]*reset-|[a-z-]*-reset|activate|confirm|verify|invite)[a-z-]*/", r"(?i)/(?:(?:[a-z-]{0,20}-)?reset[a-z-]{0,20}|activate|confirm[a-z-]{0,20}|verify[a-z-]{0,20}|invite)/(?:[\w=-]{1,12}/)?(?P<s>[\w-]{20,})", _opaque),
+    rule("token", "code=|auth=|sig=|ticket=|session_id=|jsessionid=", r"[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=\S{16}", r"(?i)[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=(?P<s>[^\s?&#\"'<>\\)]{16,})", _opaque),
+    # What is percent-encoded as a whole: the address to go on to, or JSON in a parameter.
+    rule("secret", "%3a|%3d", r"(?:pass[a-z]*|pwd|secret|token|key)(?:%22|%27)?(?:%3a|%3d)", r"(?i)(?:password|passwd|pwd|secret|token|api_?key)(?:%22|%27)?(?:%20)*(?:%3A|%3D)(?:%20)*(?:%22|%27)?(?P<s>(?:(?!%22|%26|%27|%2C)[^\s&\"'<>\\]){1,512})", lambda m: is_value(m["s"]) and not m["s"].isdigit()),
+
+    # SQL and other languages
+    rule("password", "passw|identified", r"(?:password|identified\s+by)\s+(?:password\s+)?[ebn]?\\?['(\$]|password\s*\(", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s*(?:\s[EBN]?|\(\s*)\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
+    rule("password", "passw", r"password\s+\$", r"(?i)\bpassword\s+(?P<q>\$\w*\$)(?P<s>.{1,512}?)(?P=q)"),
+    rule("password", "identified", r"identified\s+with\s", r"(?i)\bidentified\s+with\s+\S+\s+(?:by|as)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
+    rule("password", "passw", r"password\s+for\s[^=]{1,80}=", r"(?i)\bpassword\s+for\s[^=\n]{1,80}=\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
+    rule("password", "crypt(", r"crypt\(\s*\\?'", r"(?i)\bcrypt\(\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')"),
+    rule("password", "passw|secret|token", r"(?:password|passwd|secret|token)(?:\s[^<>]*)?>", r"(?i)<(?:\w+:)?\w*(?:password|passwd|secret|token)(?:\s[^<>]{0,200})?>(?P<s>[^<>\n]{1,512})</", _value),
+    rule("password", "pass|secret", r"(?:pass|secret)[a-z]*\s*,\s*<<", r"(?i)\b\w*(?:pass|password|secret)\s*,\s*<<\\*\"(?P<s>[^\"\\\n]{1,512})", _value),
+    # A validation error names the field first and gives its value later.
+    rule("password", "loc\"|loc'|loc\\", r"loc\\*[\"']\s*:\s*[\[(]", rf"(?i){QUOTE}loc{QUOTE}\s*:\s*[\[(][^\])]{{0,200}}(?:password|passwd|pwd|secret|token|api_?key){QUOTE},?[\])][^{{}}]{{0,400}}?{QUOTE}input{QUOTE}\s*:\s*{QUOTE}(?P<s>(?:[^\"'\\]|\\(?![\"'])){{1,512}})", _value),
+    rule("secret", "passw|secret|token|keys", r"(?:pass[a-z]*|secret|token|key)s?\\*[\"']?\s*[:=]\s*[\[(]", rf"(?i)(?:password|passwd|secret|token|api[_-]?key)s?(?:{QUOTE})?\s*[:=]\s*(?P<s>[\[(]\s*b?(?:{QUOTE})[^\[\]()]{{1,8192}}[\])])", inner=r"[\"'](?P<s>[^\"'\\,\s]{6,512})(?=\\*[\"'])", accept=_random),
+
+    # Commands and consoles
+    rule("password", "-pass|-secret|-token|-api-key|-setcookie|-requirepass|-masterauth", r"-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s", rf"(?i)(?<![A-Za-z0-9])--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s+(?:{QUOTE})?(?P<s>[^\s\"'\\-][^\s\"'\\]*)", _value),
+    rule("password", "requirepass|masterauth", r"(?:requirepass|masterauth)\\*[\"']?\s", rf"(?i)\b(?:requirepass|masterauth)(?:{QUOTE})?\s+(?:{QUOTE})?(?P<s>[^\s\"'\\]+)", _value),
+    rule("password", "curl|wget", r"(?:curl|wget)\s", r"(?i)\b(?:curl|wget)\s(?:[^\n]{0,400}?\s)?(?:-u|--user|-a|--auth|--proxy-user)[ =]?[\"']?(?!https?:)[^\s:\"'-][^\s:\"']{0,256}:(?P<s>[^\s\"']+)", _value),
+    rule("password", "mysql|mariadb", r"(?:mysql|mariadb)\S*\s.*-p", r"(?i)\b(?:mysql|mariadb)\S*\s(?:[^\n|;]{0,400}?\s)?-p(?P<s>[^\s\"'=]+)", _value),
+    rule("password", "redis-cli|sshpass", r"(?:redis-cli|sshpass)\s", r"(?i)\b(?:redis-cli|sshpass)\s(?:[^\n|;]{0,400}?\s)?-[ap]\s*[\"']?(?P<s>[^\s\"']+)", _value),
+    rule("password", "login -", r"login -.*p\s", r"(?i)\blogin (?=-)(?:[^\n|;]{0,400}?\s)?-p\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    rule("password", "rabbitmqctl", "rabbitmqctl", r"(?i)\brabbitmqctl\s+(?:-\S+\s+\S+\s+)*(?:add_user|change_password|authenticate_user)\s+(?:--\s+)?\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    rule("password", "auth\"|auth\\", r"auth\\*\"\s+\\*\"", r"(?i)\\*\"auth\\*\"\s+(?:\\*\"[^\"\\]*\\*\"\s+)?\\*\"(?P<s>[^\"\\]+)\\*\"", _value),
+    rule("password", "setuser", "setuser", r"(?i)\bsetuser\b[^>\n]{0,400}>(?P<s>[^\s\"'\\]+)"),
+    rule("password", "passw", r"password\s+(?:is|was|for|of|generated|to proceed)\b", r"(?i)\bpassword\s+(?:(?:is|was)\s+(?!generated)(?:now\s+|set\s+to\s+)?:?\s*|(?:is\s+generated\s+)?(?:for|of)\b[^:\n]{0,120}:\s+)[\"'`]?(?P<s>[^\s\"'`]{6,})", _telling),
+    rule("token", "token|secret", r"(?:token|secret)\s+[\"'`]?[0-9a-z_.+/=-]{20}", r"(?i)\b(?:token|secret)\s+[\"'`]?(?P<s>[A-Za-z0-9_.+/=-]{20,})", lambda m: opaque(m["s"]) and m["s"] != m["s"].lower()),
+    rule("otp", "|".join(escaped(*_CODES)), either(*_CODES), rf"{either(*_CODES)}(?:是|为)?\s*(?:[:：]|\\+uff1a)?\s*[\"'【\[]?(?P<s>\d{{4,8}})(?!\d)"),
+    rule("otp", "otp|cvv|cvc|pin=|pin:|pin\"|pin'|pin\\|pin_code|pincode", r"(?:otp|cvv2?|cvc2?|pin(?:_?code)?)\\*[\"']?[:=]", rf"(?i){NAME_EDGE}(?:\w+_)?(?:otp|cvv2?|cvc2?|pin(?:_?code)?)(?:{QUOTE})?[:=]\s*(?:{QUOTE})?(?P<s>\d{{3,8}})(?![\d.])"),
+    rule("password", "authorization_code|client_secret|pin_code|pincode", r"(?:authorization_code|client_secret|pin_?code)=", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"']{4,})"),
+    rule("api_key", "api key|api_key", r"api[ _]key", r"(?i)\bapi[ _]key(?: provided)?: (?P<s>[^\s,;'\"]*[^\s,;'\".])", lambda m: is_value(m["s"]) and ((len(m["s"]) > 5 and m["s"].startswith("sk-")) or looks_random(m["s"]))),
 )  # fmt: skip
-# … and a coarser form of the rules that Rust's engine runs, without colours, on what the literals leave.
-COARSE = (
-    r"(?i)(?:pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|key(?:[_-]?id)?|credentials?|requirepass|masterauth|otp|authorization|cookie|code"
-    r"|密码|口令|密钥|令牌|\\+u5bc6\\+u7801|\\+u53e3\\+u4ee4|\\+u5bc6\\+u94a5|\\+u4ee4\\+u724c)\\*[\"']?\s*(?:[:=：]|=>|,\s*b?\\*[\"'])"
-    r"|(?:password|passwd|pass|identified\s+by|requirepass|masterauth)\s+\\?['\"]|(?:requirepass|masterauth)\s"
-    r"|-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth)\s|api[ _]key|bearer\s+[0-9a-z_.~+/=-]{8}"
-    r"|://[^\s/]*:[^\s/]+@|[\w.+-]@[0-9a-z-]+\.[0-9a-z-]|private key|eyj[0-9a-z_-]{8}|(?-u:\b)sk-[0-9a-z_*-]{8}"
-    r"|(?-u:\b)(?:akia|asia|agpa|aida|aroa)[0-9a-z]{8}|(?-u:\b)gh[pousr]_[0-9a-z]{8}|github_pat_|glpat-|(?-u:\b)xox[a-z]-|xapp-[0-9]"
-    r"|hooks\.slack|aiza[0-9a-z_-]{8}|ya29\.|(?-u:\b)(?:hf|npm|dop_v1|doo_v1|shpat|shpss|lin_api|r8|gsk|nvapi|pplx|xai)[_-][0-9a-z_-]{8}"
-    r"|(?-u:\b)(?:sk|rk|pk|whsec)_[0-9a-z_]{8}|sg\.[0-9a-z_-]{8}|pypi-age|(?-u:\b)ltai[0-9a-z]{8}|(?-u:\b)akid[0-9a-z]{8}|[0-9]{8}(?::|%3a)aa"
-)
-# The borders matter most: run times, sizes and ids are full of digits.
-COARSE_DIGITS = (
-    r"(?:^|[^0-9A-Za-z_.-]|\x1b\[[0-9;]*m)(?:\+?86[ -]?)?(?:1[3-9][0-9]{9}|1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}|[2-6][0-9]{14}"
-    r"|[1-9][0-9]{16}[0-9Xx]|[2-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|3[47][0-9][0-9][ -][0-9]{6}[ -][0-9]{5})"
-)

@@ -1,0 +1,103 @@
+"""Secrets that only their name tells: `password=…`, `"apiKey": "…"`, `(b'x-api-key', b'…')`, columns of a statement."""
+
+from __future__ import annotations
+
+import re
+
+from triage.classify.secret_rules import either, escaped
+from triage.classify.secret_values import dense, is_value, looks_random, opaque
+
+_KEYS = (
+    "api", "access", "secret", "private", "signing", "encryption", "auth", "account", "subscription", "fernet", "hmac",
+    "master", "license", "consumer", "storage", "deploy", "webhook", "encrypt", "crypto", "cipher", "aes", "jwt",
+)  # fmt: skip
+_CHINESE = ("密码", "口令", "密钥", "令牌")
+_SURE = (
+    rf"password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?"
+    r"|secret[_-]?(?:access[_-]?)?key|credentials?|secret[_-]?id|app[_-]?secret|client[_-]?secret|requirepass|masterauth"
+    r"|otp|(?:password|secret)[_-]?(?:salt|hash)|key[_-]?secret"
+    rf"|{either(*_CHINESE)}"
+)
+# Names that may also hold an id or a path: what they hold must look like a secret itself.
+_UNSURE = r"key|salt|session|sessionid|phpsessid|jsessionid|connect\.sid|sid|sig|signature|auth"
+
+_CLOSE = r"(?:\\*[\"'`])?\]?"
+_SEP = r"\s*(?:=>|->|:=|[:=：]|\\+uff1a)\s*|\s*(?<=[\"']),\s*"
+_WRAPPER = r"(?:(?:Some|Secret\w*|bytes|bytearray)\()?"
+# What may stand in a value without quotes: a quote or separator only where the value visibly goes on behind it.
+_BARE = r"(?:[^\s\"'&,;\\，。；、）]|[\"'](?=[\w!@#$%^*+~./-])|[,;](?![\s\"']|[\w.-]+\s*[=:]|$)|&(?!(?:amp;)?[\w.\[\]-]+=|\s|$))"
+BY_NAME = re.compile(
+    rf"(?i)(?<![A-Za-z0-9])(?<!\[redacted:)"
+    rf"(?P<name>(?:[A-Za-z0-9]{{1,40}}[_.-]){{0,8}}?[A-Za-z0-9]{{0,24}}?(?:(?P<sure>{_SURE})|(?P<unsure>{_UNSURE}))){_CLOSE}"
+    rf"(?P<sep>{_SEP}){_WRAPPER}b?(?P<quote>\\*[\"'`])?"
+    r"(?:(?<=[\"'`])(?P<quoted>(?:(?!(?P=quote))(?:\\.|.)){1,4096})(?=(?P=quote))"
+    rf"|(?P<bare>{_BARE}{{1,4096}}?)(?=[)\]}}>]*(?!{_BARE})))"
+)
+GATES = (
+    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "salt", "sess", "sid=", "sid\"", "sid'", "sig=",
+    "signature", "auth=", "key", *escaped(*_CHINESE),
+)  # fmt: skip
+_COARSE_SURE = (
+    rf"pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?|credentials?|masterauth|otp"
+    rf"|salt|hash|{either(*_CHINESE)}"
+)
+_COARSE_SEP = r"\\*[\"'`]?\]?\s*(?:[:=：]|\\+uff1a|=>|->|,\s*b?\\*[\"'])"
+COARSE = (
+    rf"(?:{_COARSE_SURE}){_COARSE_SEP}"
+    rf"|(?:key|sess[a-z]*|sid|sig|signature|auth){_COARSE_SEP}\s*[a-z(]*\\*[\"'`]?[0-9a-z+/_~.%=-]{{16}}"
+)
+
+# INSERT INTO t (a, password) VALUES (…, '…'); Key (user_id, token)=(…, …) already exists.
+POSITIONAL = re.compile(
+    r"(?i)\((?P<names>[\w\s\",.`\[\]]{3,2000})\)(?:=|\s*values\s*)\((?P<values>(?:'(?:[^']|'')*'|\([^()']*\)|[^()']){1,8192})\)"
+)
+POSITIONAL_GATES = (")=(", "values")
+POSITIONAL_COARSE = rf"(?:{_COARSE_SURE})[\w\s\",.`\[\]]*\)(?:=|\s*values\s*)\("
+_ITEM = re.compile(r"\s*(?P<value>'(?P<text>(?:[^']|'')*)'|(?:[^,'()]|\([^()]*\)|'(?:[^']|'')*')*)\s*(?:,|$)")
+_COLUMN = re.compile(rf"(?i)(?:\w+_)?(?:{_SURE})")
+
+
+def value_of(match: re.Match[str]) -> str:
+    """The group of `BY_NAME` that holds the value."""
+    return "quoted" if match["quoted"] is not None else "bare"
+
+
+def kind_of(name: str) -> str:
+    """What is said of a secret in its mark."""
+    low = name.lower()
+    return "token" if low.endswith(("token", "令牌")) else "password" if "pass" in low or "pwd" in low else "secret"
+
+
+def is_secret(match: re.Match[str]) -> bool:
+    """Whether what follows a telling name is a value, and not a word about it."""
+    value, name = match[value_of(match)], match["name"].lower()
+    if not is_value(value):
+        return False
+    if match["unsure"]:
+        return dense(value) if match["unsure"].lower() in ("key", "salt") else len(value) >= 16 and opaque(value)
+    strong = "pass" in name or "pwd" in name
+    if not strong and value.isdigit() and len(value) < 12:
+        return False  # max_token=4096
+    if name.split("_")[-1].split("-")[-1] == "pass" and value.isdigit():
+        return False  # pass=12 fail=0
+    if not match["quote"] and "：" in match["sep"] and not value[0].isascii():
+        return False  # a sentence
+    bare = not match["quote"] and match["sep"].strip() == ":" and match["sep"] != ":"
+    return not bare or looks_random(value) or (strong and len(value) >= 4 and not value.isalpha())
+
+
+def positions(match: re.Match[str]) -> list[tuple[int, int, str]]:
+    """Start and end within a POSITIONAL match, and the name, of each value whose column tells that it is a secret."""
+    columns = [name.strip(' "`[]\n').rpartition(".")[2] for name in match["names"].split(",")]
+    shift, values, at = match.start("values") - match.start(), match["values"], 0
+    found = []
+    for column in columns:
+        item = _ITEM.match(values, at)
+        if item is None or at >= len(values):
+            break
+        at = item.end()
+        group = "text" if item["text"] is not None else "value"
+        start, end = item.span(group)
+        if _COLUMN.fullmatch(column.replace('"', "")) and is_value(values[start:end].strip()) and end > start:
+            found.append((shift + start, shift + end, column))
+    return found
