@@ -18,7 +18,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from triage.errors import UnavailableError
 from triage.lake import state
-from triage.lake.table import Lake, _arrow, _translated, writer
+from triage.lake.parquet import arrow, rewriting
+from triage.lake.table import Lake, _translated
 from triage.schema import LOGS
 
 _TARGET_BYTES = 128 << 20
@@ -88,7 +89,7 @@ def _join(lake: Lake, table: DeltaTable, size: int, days: list[tuple[str, str, s
         table.update_incremental()
         done = table.optimize.compact(
             partition_filters=days, target_size=size, max_concurrent_tasks=1,
-            writer_properties=writer() if table is lake.table else None,
+            writer_properties=rewriting() if table is lake.table else None,
         )  # fmt: skip
     return int(done["numFilesRemoved"]), int(done["numFilesAdded"])
 
@@ -209,8 +210,8 @@ def _reclassified(lake: Lake, day: date, classified: Callable[[pl.DataFrame], pl
         raise UnavailableError("reclassifying changed the number of records", f"{lake.path}, {day}")
     with _translated(lake.path):
         write_deltalake(
-            lake.table, _arrow(changed), mode="overwrite", predicate=f"date = '{day.isoformat()}'",
-            writer_properties=writer(),
+            lake.table, arrow(changed), mode="overwrite", predicate=f"date = '{day.isoformat()}'",
+            writer_properties=rewriting(),
         )  # fmt: skip
     return changed.height
 

@@ -15,7 +15,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from deltalake.exceptions import CommitFailedError
 
 from triage.errors import UnavailableError
-from triage.lake.table import KEEPING, Lake, _arrow, _translated
+from triage.lake.parquet import arrow
+from triage.lake.table import KEEPING, Lake, _translated
 from triage.schema import STATE
 
 _FOLDER = "_state"
@@ -77,7 +78,7 @@ class StateTable:
         with _translated(self._lake.path):
             try:
                 write_deltalake(
-                    self._table, _arrow(ordered), mode="append", schema_mode="merge", writer_properties=_WRITER,
+                    self._table, arrow(ordered), mode="append", schema_mode="merge", writer_properties=_WRITER,
                     commit_properties=properties,
                 )  # fmt: skip
             except CommitFailedError as error:
@@ -111,7 +112,7 @@ class StateTable:
                 for folder in (Path(self.path).parent, Path(self.path)):
                     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._table = DeltaTable.create(
-                self.path, _arrow(pl.DataFrame(schema=self.schema)).schema, mode="ignore", partition_by=["date"],
+                self.path, arrow(pl.DataFrame(schema=self.schema)).schema, mode="ignore", partition_by=["date"],
                 name=self.name, storage_options=self._options,
                 configuration=KEEPING,
             )  # fmt: skip

@@ -15,20 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-from deltalake import (
-    BloomFilterProperties,
-    ColumnProperties,
-    CommitProperties,
-    DeltaTable,
-    Transaction,
-    WriterProperties,
-    write_deltalake,
-)
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from triage.errors import UnavailableError
-from triage.schema import ATTRIBUTES, LOGS, TIMESTAMP
+from triage.lake import parquet
+from triage.schema import LOGS, TIMESTAMP
 
 # What the collectors had to say, one row per note. `kind`: gap, undecodable or note.
 NOTES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -41,11 +33,6 @@ _KEY_FILE = "_redaction.key"
 _LOCK_FILE = "_writers.lock"
 # A month of versions, one for every few seconds, would keep half a million of them and every file that was replaced.
 KEEPING = {"delta.deletedFileRetentionDuration": "interval 1 days", "delta.logRetentionDuration": "interval 1 days"}
-_ROW_GROUP = 64 << 10  # small enough that a question for a minute or a task reads little
-# Lookups by key are answered from the filter, where a row group's minimum and maximum say nothing.
-_LOOKUPS = ("task_id", "request_id", "job_id", "user_id", "trace_id", "record_id")
-_RISING = ("timestamp", "observed_timestamp", "position")  # nearly sorted: differences are small
-_NOT_SORTED = ("body", "message", "exception_message")  # their minimum and maximum only make files larger
 
 
 class Lake:
@@ -84,7 +71,7 @@ class Lake:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folder.chmod(0o700)
             DeltaTable.create(
-                self.path, _arrow(pl.DataFrame(schema=LOGS)).schema, mode="ignore", partition_by=["date"],
+                self.path, parquet.arrow(pl.DataFrame(schema=LOGS)).schema, mode="ignore", partition_by=["date"],
                 name=_LOGS_NAME, storage_options=self.storage_options, configuration=KEEPING,
             )  # fmt: skip
 
@@ -113,19 +100,27 @@ class Lake:
         """Store records (columns of LOGS) and cursors in one commit, all or nothing."""
         for name in transactions:
             self.version_of(name)
-        ordered = records.select(list(LOGS)).sort("date", "service_name", "timestamp", "origin", "position")
+        ordered = _ordered(records.select(list(LOGS)))
         properties = CommitProperties(app_transactions=[Transaction(k, v) for k, v in sorted(transactions.items())])
         with self._locked(fcntl.LOCK_SH), _translated(self.path):
             self._hold_to(transactions)
             try:
-                write_deltalake(
-                    self.table, _arrow(ordered), mode="append", schema_mode="merge", writer_properties=writer(),
+                self._widen()
+                self.table.create_write_transaction(
+                    parquet.append(self.table, ordered), "append", self.table.schema(), ["date"],
                     commit_properties=properties,
                 )  # fmt: skip
             except CommitFailedError as error:
                 raise self._elsewhere() from error
             self.table.update_incremental()
         self._versions.update(transactions)
+
+    def _widen(self) -> None:
+        """Columns that the lake of an older version lacks."""
+        known = {field.name for field in self.table.schema().fields}
+        if missing := [name for name in LOGS if name not in known]:
+            fields = Schema.from_arrow(parquet.arrow(pl.DataFrame(schema=LOGS)).schema).fields
+            self.table.alter.add_columns([field for field in fields if field.name in missing])
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -213,39 +208,11 @@ class Lake:
         return f"{self.path.rstrip('/')}/{name}"
 
 
-def writer() -> WriterProperties:
-    """How Parquet is written: zstd, dictionaries, row groups and filters made for the questions."""
-    sieve = BloomFilterProperties(True, 0.01, 10_000)
-    columns = {name: ColumnProperties(bloom_filter_properties=sieve) for name in _LOOKUPS}
-    columns["record_id"] = ColumnProperties(False, bloom_filter_properties=sieve, encoding="DELTA_BYTE_ARRAY")
-    columns |= {name: ColumnProperties(False, encoding="DELTA_BINARY_PACKED") for name in _RISING}
-    columns |= {name: ColumnProperties(False, statistics_enabled="NONE") for name in _NOT_SORTED}
-    return WriterProperties(
-        compression="ZSTD", compression_level=3, max_row_group_size=_ROW_GROUP, column_properties=columns
-    )
-
-
-def _arrow(records: pl.DataFrame) -> pa.Table:
-    """The records as Arrow in the types that Delta has: signed integers, and maps."""
-    signed = {pl.UInt64: pl.Int64, pl.UInt8: pl.Int16}
-    table = records.cast({name: signed[kind] for name, kind in records.schema.items() if kind in signed}).to_arrow()  # type: ignore[index]
-    for name, dtype in records.schema.items():
-        if dtype == ATTRIBUTES:
-            index = table.schema.get_field_index(name)
-            kind = pa.map_(pa.string(), pa.string())
-            chunks = [_map(chunk) for chunk in table.column(index).chunks]
-            table = table.set_column(index, pa.field(name, kind), pa.chunked_array(chunks, kind))
-    return table
-
-
-def _map(entries: pa.Array) -> pa.Array:
-    flat = entries.flatten()
-    offsets = pa.compute.cast(
-        pa.compute.cumulative_sum(pa.compute.fill_null(pa.compute.list_value_length(entries), 0)), pa.int32()
-    )
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), offsets])
-    keys, values = (flat.field(name).cast(pa.string()) for name in ("key", "value"))
-    return pa.MapArray.from_arrays(offsets, keys, values, mask=entries.is_null())
+def _ordered(records: pl.DataFrame) -> pl.DataFrame:
+    """By day, service and time; of equal times, by place."""
+    keys = ("date", "service_name", "timestamp", "origin", "position")
+    # Of one service and day, as nearly all commits are, texts need not be compared.
+    return records.sort([name for name in keys if name in ("timestamp", "position") or records[name].n_unique() > 1])
 
 
 def _only_own(folder: Path) -> bool:

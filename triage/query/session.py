@@ -25,7 +25,7 @@ from triage.query.named import NamedQuery
 
 MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
 # A torn or broken file; not one that may not be read, or that the machine has no room for.
-_DAMAGED = re.compile(r"(?i)magic bytes|decompress|no files found|no such file|too small|corrupt|thrift|tprotocol|footer|metadata|parquet|malformed|don't know what type|varint|dictionary|page header")
+_DAMAGED = re.compile(r"(?i)magic bytes|decompress|no files found|no such file|too small|corrupt|thrift|tprotocol|footer|metadata|parquet|malformed|don't know what type|varint|variable-length|dictionary|page header")
 _FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
 _VIEWS = Path(__file__).parent / "sql" / "views"
 _MACROS = Path(__file__).parent / "sql" / "macros"
