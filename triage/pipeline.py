@@ -29,7 +29,7 @@ from triage.lake.table import Lake
 from triage.parse import ParseOptions, open_from, parse
 from triage.schema import LINES, LOGS, Batch, Resource
 
-COMMIT_ROWS = 150_000
+COMMIT_ROWS = 200_000
 COMMIT_BYTES = 32 << 20
 COMMIT_DELAY_S = 5.0
 _AHEAD = 1  # batches read before they are needed

@@ -16,6 +16,7 @@ from triage.classify.columns import Columns
 from triage.classify.extract import CHOSEN, column
 from triage.classify.gates import where_column
 from triage.classify.pattern import Alternative, Pattern
+from triage.regexes import by_line
 
 SECONDS_A_TEXT = 0.1  # of look-around regexes: on one text,
 SECONDS_A_RUN = 5.0  # and on all texts of a run, for one pattern;
@@ -109,7 +110,7 @@ def _test(alternative: Alternative) -> _Test:
     return _Test(
         alternative,
         _plain(alternative),
-        f"(?m){alternative.regex}" if alternative.regex and rust else None,
+        by_line(alternative.regex) if alternative.regex and rust else None,
         regex_module.compile(alternative.regex, regex_module.MULTILINE) if alternative.regex and not rust else None,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from triage.classify.pattern import Extraction, Pattern
+from triage.regexes import by_line
 from triage.schema import EXTRACTABLE, LOGS
 
 CHOSEN = "chosen"  # which alternative decided: 0 is the implied `sqlstate`, then by position from 1
@@ -45,7 +46,7 @@ def group(pattern: Pattern, name: str) -> pl.Expr:
     for position, alternative in enumerate(pattern.alternatives, 1):
         if name in alternative.groups:
             if alternative.engine == "rust":
-                taken = column(alternative.field).str.extract_groups(f"(?m){alternative.regex}").struct.field(name)
+                taken = column(alternative.field).str.extract_groups(by_line(alternative.regex or "")).struct.field(name)
             else:
                 taken = pl.col(f"groups_{position}").struct.field(name)
             found.append(pl.when(pl.col(CHOSEN).is_in([0, position])).then(taken))
@@ -73,7 +74,7 @@ def _taken(pattern: Pattern, entry: Extraction, groups: set[str]) -> pl.Expr:
         return pl.lit(entry.value)
     if entry.source is not None:
         return group(pattern, entry.source) if entry.source in groups else column(entry.source)
-    text, regex = column(entry.field), f"(?m){entry.regex}"
+    text, regex = column(entry.field), by_line(entry.regex or "")
     # `extract_groups` names unnamed groups by number, so the first group is the one asked for.
     number = 1 if _has_group(entry.regex or "") else 0
     if not entry.all:

@@ -21,6 +21,7 @@ _PAIRS = {"row": pl.UInt32, "pattern": pl.UInt32, "word": pl.Boolean, "decided":
 _SOURCE_BIT = {name: 1 << i for i, name in enumerate(SOURCES)}
 _ANY_SOURCE = (1 << 30) - 1
 _UNKNOWN_SOURCE = 1 << 29
+_LONGEST_REGEX = 60_000  # characters of keywords; far more would not compile
 
 
 def type_is(value: str, wanted: str) -> bool:
@@ -42,6 +43,7 @@ class Gates:
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         keywords = [(k, rank) for rank, p in enumerate(patterns) for k in p.keywords]
         self.keywords = sorted({k for k, _ in keywords})
+        self._any = "|".join(pl.Series(self.keywords, dtype=pl.String).str.escape_regex())
         self._by_keyword = _frame("keyword", keywords)
         self._classes: dict[str, list[tuple[str, int]]] = defaultdict(list)
         self._deciding: list[tuple[str, int]] = []
@@ -78,14 +80,22 @@ class Gates:
     def _worded(self, records: pl.DataFrame) -> pl.DataFrame:
         if not self.keywords:
             return pl.DataFrame(schema=_PAIRS)
-        words = [_words(records["body"], self.keywords)]
+        words = [self._words(records["body"])]
         # A message is a piece of its body, except where the layout escapes it (JSON, csvlog).
         escaped = _rows(records["body"].str.contains_any(["\\", '""']))
         if len(escaped):
-            inner = _words(records["message"].gather(escaped), self.keywords)
+            inner = self._words(records["message"].gather(escaped))
             words.append(inner.with_columns(row=escaped.gather(inner["row"])))
         pairs = pl.concat(words).join(self._by_keyword, on="keyword")
         return pairs.select("row", "pattern", word=pl.lit(True), decided=pl.lit(False)).unique()
+
+    def _words(self, texts: pl.Series) -> pl.DataFrame:
+        """Which keywords occur where: first whether any does, which clears most texts at a third of the cost."""
+        few = len(self._any) < _LONGEST_REGEX
+        rows = _rows(texts.str.contains(self._any) if few else texts.str.contains_any(self.keywords))
+        words = texts.gather(rows).str.extract_many(self.keywords, overlapping=True).list.unique()
+        found = pl.DataFrame({"row": rows, "keyword": words}, schema={"row": pl.UInt32, "keyword": pl.List(pl.String)})
+        return found.explode("keyword", empty_as_null=False, keep_nulls=False)
 
     def _decided(self, records: pl.DataFrame) -> pl.DataFrame:
         found = _by_value(_column(records, "sqlstate"), self._deciding, sqlstate_is)
@@ -153,14 +163,6 @@ def _column(records: pl.DataFrame, name: str) -> pl.Series:
 
 def _rows(mask: pl.Series) -> pl.Series:
     return mask.fill_null(False).arg_true().cast(pl.UInt32)
-
-
-def _words(texts: pl.Series, keywords: list[str]) -> pl.DataFrame:
-    """Which keywords occur where: first whether any does, which stops at the first and clears most texts."""
-    rows = _rows(texts.str.contains_any(keywords))
-    words = texts.gather(rows).str.extract_many(keywords, overlapping=True).list.unique()
-    found = pl.DataFrame({"row": rows, "keyword": words}, schema={"row": pl.UInt32, "keyword": pl.List(pl.String)})
-    return found.explode("keyword", empty_as_null=False, keep_nulls=False)
 
 
 def _by_value(

@@ -177,6 +177,9 @@ def put(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
     """The column with some rows replaced; for every type, lists too, which `Series.scatter` refuses."""
     if not len(rows):
         return column
+    if column.null_count() == len(column):
+        index = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(column))
+        return values.alias(column.name).cast(column.dtype).gather(index.scatter(rows, pl.int_range(len(rows), eager=True, dtype=pl.UInt32)))
     index = pl.int_range(len(column), eager=True, dtype=pl.UInt32)
     index = index.scatter(rows, pl.int_range(len(column), len(column) + len(rows), eager=True, dtype=pl.UInt32))
     return pl.concat([column, values.alias(column.name).cast(column.dtype)]).gather(index)

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import regex as regex_module
 from triage.classify.pattern import BENIGN, GROUP, Alternative, Extraction, Hit, Miss, Pattern
 from triage.classify.toml_lines import KeyPath, toml_lines
 from triage.errors import PatternError
+from triage.regexes import by_line
 from triage.schema import EXTRACTABLE, SEVERITY_NUMBER, SOURCES
 
 SEVERITIES = ("info", "warning", "error", "critical")
@@ -62,7 +64,12 @@ class _Doc:
     """A parsed file with what is needed to say where a mistake is."""
 
     shown: str
-    lines: Mapping[KeyPath, int]
+    text: str
+
+    @cached_property
+    def lines(self) -> Mapping[KeyPath, int]:
+        """On which line each key stands; found out only where there is something to say."""
+        return toml_lines(self.text)
 
     def line(self, path: KeyPath) -> int:
         while path and path not in self.lines:
@@ -105,7 +112,7 @@ def parse_pattern(text: str, identifier: str, shown: str) -> Pattern:
         reason = re.sub(r" \(at .*\)$", "", str(error))
         hint = "check quotes and brackets on this line; write regexes in '''three single quotes'''"
         raise PatternError(f"not valid TOML: {reason}", f"{shown}:{number}", hint) from None
-    doc = _Doc(shown, toml_lines(text))
+    doc = _Doc(shown, text)
     _check_keys(doc, data, "", ())
     head, match = data["pattern"], data["match"]
     alternatives = tuple(_alternative(doc, i, a) for i, a in enumerate(match.get("any", [])))
@@ -240,7 +247,7 @@ def _regex(doc: _Doc, path: KeyPath, value: str, engine: str) -> str:
         if engine == "regex":
             empty = regex_module.search(value, "", regex_module.MULTILINE) is not None
         else:
-            empty = bool(pl.Series([""]).str.contains(f"(?m){value}")[0])
+            empty = bool(pl.Series([""]).str.contains(by_line(value))[0])
     except (pl.exceptions.ComputeError, regex_module.error) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("error:")), lines[-1]).removeprefix("error: ")

@@ -24,7 +24,7 @@ from triage.collect.stdin import standard_input
 from triage.errors import TriageError, UnavailableError, UsageError
 from triage.schema import Batch, Resource
 
-BATCH_BYTES = 12 << 20
+BATCH_BYTES = 32 << 20
 _SETTLE_S = 0.3  # what a writer gets to finish the line it is writing
 _SHOWN = 5  # names in one note
 

@@ -1,12 +1,13 @@
 """Which layout each line is a head of, without options and line by line.
 
-The result never depends on the neighbours: a sample only decides which layouts of a tier are asked first. Lines that
-are already claimed are not asked again, so an even log costs one test a line, and one alternation of all other
-layouts for the rest.
+The result never depends on the neighbours: what was seen before only decides which layouts of a tier are asked first.
+Lines that are already claimed are not asked again, so an even log costs one test a line, and one alternation of all
+other layouts for the rest.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from itertools import groupby
 
@@ -14,7 +15,6 @@ import polars as pl
 
 from triage.parse.layout import Layout, ascii_classes
 
-SAMPLE = 256
 # No layout starts with white space but Celery's banner and Heroku's Postgres; most lines of tracebacks go here at the cost of one byte.
 MAY_OPEN = r"^(?:[^\s]| -{6,} | sql_error_code = )"
 
@@ -24,16 +24,23 @@ def _alternation(tests: tuple[str, ...]) -> str:
     return "|".join(f"(?:{test})" for test in tests)
 
 
+@cache
+def _seen(layouts: tuple[Layout, ...]) -> Counter[int]:
+    """How many lines each layout has claimed in this run: to compile a regex costs more than to run it on a batch."""
+    return Counter()
+
+
 def detect(text: pl.Series, layouts: tuple[Layout, ...]) -> pl.Series:
     """For each line the index of its layout, or null for a line that opens no record."""
     rest = pl.DataFrame({"row": pl.int_range(text.len(), eager=True, dtype=pl.UInt32), "text": text})
     rest = rest.filter(pl.col("text").str.contains(MAY_OPEN))
     found: list[pl.DataFrame] = []
+    seen = _seen(layouts)
     numbered = list(enumerate(layouts))
     for _, group in groupby(numbered, key=lambda pair: pair[1].tier):
         if rest.is_empty():
             break
-        rest = _tier(rest, list(group), found)
+        rest = _tier(rest, list(group), found, seen)
     if not found:
         return pl.Series("layout", [None], dtype=pl.Int16).new_from_index(0, text.len())
     claimed = pl.concat(found)
@@ -43,14 +50,11 @@ def detect(text: pl.Series, layouts: tuple[Layout, ...]) -> pl.Series:
     return rows.join(claimed, on="row", how="left", maintain_order="left")["layout"]
 
 
-def _tier(rest: pl.DataFrame, group: list[tuple[int, Layout]], found: list[pl.DataFrame]) -> pl.DataFrame:
-    step = max(1, rest.height // SAMPLE)
-    sample = rest["text"].gather_every(step)
-    hits = {number: int(sample.str.contains(layout.test).sum()) for number, layout in group}
-    hot = sorted((pair for pair in group if hits[pair[0]]), key=lambda pair: -hits[pair[0]])
-    cold = [pair for pair in group if not hits[pair[0]]]
+def _tier(rest: pl.DataFrame, group: list[tuple[int, Layout]], found: list[pl.DataFrame], seen: Counter[int]) -> pl.DataFrame:
+    hot = sorted((pair for pair in group if seen[pair[0]]), key=lambda pair: -seen[pair[0]])
+    cold = [pair for pair in group if not seen[pair[0]]]
     for number, layout in hot:
-        rest = _claim(rest, number, layout, found)
+        rest = _claim(rest, number, layout, found, seen)
         if rest.is_empty():
             return rest
     if cold:
@@ -59,16 +63,21 @@ def _tier(rest: pl.DataFrame, group: list[tuple[int, Layout]], found: list[pl.Da
             few = rest.filter(any_cold)
             rest = rest.filter(~any_cold)
             for number, layout in cold:
-                few = _claim(few, number, layout, found)
+                if few.is_empty():
+                    break
+                few = _claim(few, number, layout, found, seen)
             rest = pl.concat([rest, few]).sort("row") if few.height else rest
     return rest
 
 
-def _claim(rest: pl.DataFrame, number: int, layout: Layout, found: list[pl.DataFrame]) -> pl.DataFrame:
+def _claim(
+    rest: pl.DataFrame, number: int, layout: Layout, found: list[pl.DataFrame], seen: Counter[int]
+) -> pl.DataFrame:
     mask = rest["text"].str.contains(layout.test)
     if layout.unless and mask.any():
         mask = mask & ~rest["text"].str.contains(ascii_classes(layout.unless))
     if not mask.any():
         return rest
+    seen[number] += int(mask.sum())
     found.append(rest.filter(mask).select("row", layout=pl.lit(number, pl.Int16)))
     return rest.filter(~mask)

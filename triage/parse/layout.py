@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from triage.regexes import ascii_classes as ascii_classes
+
 ISO = r"(?P<ts>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<frac>\d{1,9}))?"
 ZONE = r"(?: ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|UTC|GMT|[A-Z]{3,5}))?"
 NUMERIC_ZONE = r"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d|UTC|GMT))?"
@@ -58,26 +60,6 @@ class Layout:
     def test(self) -> str:
         """The same without names, so that several can stand in one alternation."""
         return unnamed(self.pattern)
-
-
-def ascii_classes(regex: str) -> str:
-    """Spell `\\d` and `\\w` out: the Unicode classes make the automaton hundreds of times larger."""
-    out, inside, index = [], False, 0
-    while index < len(regex):
-        char = regex[index]
-        if char == "\\":
-            pair = regex[index : index + 2]
-            spelled = {"\\d": "0-9", "\\w": "0-9A-Za-z_"}.get(pair)
-            out.append(pair if spelled is None else spelled if inside else f"[{spelled}]")
-            index += 2
-            continue
-        if char == "[" and not inside:
-            inside = True
-        elif char == "]" and inside and regex[index - 1] != "[" and regex[index - 2 : index] != "[^":
-            inside = False
-        out.append(char)
-        index += 1
-    return "".join(out)
 
 
 def unnamed(regex: str) -> str:

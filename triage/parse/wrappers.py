@@ -106,6 +106,9 @@ WRAPPERS = (
     Wrapper("stamp", rf"^{_STAMP}(?: |$)", _stamped),
     *(Wrapper(form.name, form.test, form.take_off) for form in syslog.FORMS),
 )
+_STAMP_ALONE = next(wrapper for wrapper in WRAPPERS if wrapper.name == "stamp")
+# A line that is stamped by the engine and, by its next character, no CRI line (`stdout F …`).
+_ONLY_STAMPED = ascii_classes(rf"^{_STAMP}(?: (?:[^s]|$)|$)")
 _ANY = ascii_classes("|".join(f"(?:{wrapper.test})" for wrapper in WRAPPERS))
 
 
@@ -130,7 +133,9 @@ def _once(frame: pl.DataFrame, todo: pl.Series) -> tuple[pl.DataFrame, pl.Series
     """Take one layer off the lines marked in `todo`; says which lines changed."""
     rest = frame if todo.all() else frame.filter(todo)
     done = [frame.filter(~todo).with_columns(changed=pl.lit(False))]
-    for wrapper in WRAPPERS:
+    # What `docker logs -t` prints needs one question, not one for each carrier.
+    plain = bool(rest["text"].str.contains(_ONLY_STAMPED).all())
+    for wrapper in [_STAMP_ALONE] if plain else WRAPPERS:
         if rest.is_empty():
             break
         mask = rest["text"].str.contains(ascii_classes(wrapper.test))
