@@ -31,6 +31,7 @@ class Results:
     collect: tuple[Cost, Cost] | None = None
     collected: Path | None = None
     missing: list[str] = field(default_factory=list)
+    load: list[float] = field(default_factory=list)  # average of the machine as each part began, of one core 1.0
 
 
 def megabytes(log: Path) -> float:
@@ -57,6 +58,11 @@ def _head(found: Results) -> str:
         f"{found.truth['lines']:,} lines, {found.truth['problem_records']:,} of {found.truth['records']:,} records with a "
         "problem. After every `ingest` the counts of all problems in the lake equalled the generator's own."
     )
+    if found.load and max(found.load) > 1.5 * (os.cpu_count() or 1):
+        text += (
+            f"\n\nOther work ran on the machine meanwhile (load average {min(found.load):.0f} to {max(found.load):.0f}): times are longer "
+            "than on one that is free, and the CPU columns tell more than the seconds."
+        )
     ours = next((both.ours for name, both in found.pairs.items() if "Postgres" not in name), None)
     if ours is None:
         return text
@@ -64,7 +70,7 @@ def _head(found: Results) -> str:
     return (
         f"{text}\n\n`triage ingest`: {ours.seconds:.1f} s, **{size / ours.seconds:.1f} MB/s**, "
         f"{found.truth['lines'] / ours.seconds:,.0f} lines/s, {ours.cpu_s:.1f} s of CPU, peak memory {ours.peak_mb:,.0f} MB. "
-        f"The compacted lake takes {found.share:.1%} of the text."
+        + (f"The compacted lake takes {found.share:.1%} of the text." if found.share else "")
     )
 
 

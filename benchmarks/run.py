@@ -3,6 +3,7 @@
     python -m benchmarks.run            0.3 GB against the peers, 3 rounds; growth over 0.1, 0.3 and 1.5 GB
     python -m benchmarks.run --quick    the same, 1 round: some minutes
     python -m benchmarks.run --huge     with 10 GB as well
+    python -m benchmarks.run --part stages --part patterns    only these; the page keeps the rest of the run before
     python -m benchmarks.run --small    20 and 60 MB, 1 round: is the benchmark itself in order?
 
 `triage ingest` cuts, dates, levels, assembles, redacts, classifies, extracts, templates and writes Parquet; lnav only
@@ -15,6 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +29,7 @@ from benchmarks.page import Results, render
 
 LOGS = ROOT / "build" / "bench"
 RESULTS = Path(__file__).parent / "RESULTS.md"
+KEPT = LOGS / "results.pickle"  # of the run so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +58,66 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of each pair")
     parser.add_argument("--small", action="store_true", help="small logs and one round")
     parser.add_argument("--huge", action="store_true", help="growth up to 10 GB")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this (again and again): what was measured before stands")
     parser.add_argument("--rounds", type=int, help="of each pair; the run of median time and the median of the ratios count")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the page")
     options = parser.parse_args()
     sizes = SMALL if options.small else USUAL
     growth = (*sizes.growth, 10_000) if options.huge else sizes.growth
     rounds = options.rounds or (1 if options.quick or options.small else 3)
-    found = measured(sizes, growth, rounds)
+    log = mixed(sizes.peers)
+    found = Results(log, truth_of(log), rounds)
+    if options.part and KEPT.exists():
+        found = pickle.loads(KEPT.read_bytes())
+    for part in options.part or PARTS:
+        found.load.append(os.getloadavg()[0])
+        PARTS[part](found, sizes, growth)
+        KEPT.write_bytes(pickle.dumps(found))
     options.out.write_text(render(found), encoding="utf-8")
     print(render(found))
 
 
-def measured(sizes: Sizes, growth: tuple[int, ...], rounds: int) -> Results:
-    """Everything, in the order in which it is told."""
-    say("peers")
-    missing = peers.provide()
-    say("logs")
-    log, postgres = mixed(sizes.peers), generate(Plan(sizes.postgres * 10**6, "plain", only_postgres=True), LOGS)
-    found = Results(log, truth_of(log), rounds, missing=missing)
+def against_peers(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
+    """Pair by pair, in turn."""
+    found.missing = peers.provide()
+    log, postgres = found.log, generate(Plan(sizes.postgres * 10**6, "plain", only_postgres=True), LOGS)
     for program, (name, command) in peers.COMMANDS.items():
-        if program not in missing:
+        if program not in found.missing:
             say(name)
             on = postgres if program == "pgbadger" else log
-            found.pairs[name] = pair(lambda on=on: ingest(on), lambda on=on, command=command: command(on), rounds)  # type: ignore[misc]
-    _rates(found, missing)
+            found.pairs[name] = pair(lambda on=on: ingest(on), lambda on=on, command=command: command(on), found.rounds)  # type: ignore[misc]
+    _rates(found, found.missing)
+
+
+def by_stage(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
+    """Where the time goes."""
     found.staged = mixed(sizes.stages)
-    say("stages")
     found.stages = inside.stages(found.staged)
-    say("patterns")
+
+
+def by_patterns(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
+    """What more patterns cost."""
     found.patterns = inside.patterns(mixed(sizes.patterns))
+
+
+def by_size(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
+    """Time and memory as the log grows, and questions to the largest usual lake."""
     for size in growth:
         say(f"growth: {size} MB")
         _grown(found, mixed(size), last=size == sizes.growth[-1])
-    found.growth[log] = next(iter(found.pairs.values())).ours if found.pairs else ingest(log)
-    say("collect")
+    if found.log not in found.growth:
+        found.growth[found.log] = next(iter(found.pairs.values())).ours if found.pairs else ingest(found.log)
+
+
+def from_engine(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
+    """`collect` against `docker logs`."""
     found.collected = generate(Plan(sizes.engine * 10**6, "plain"), LOGS)
-    found.collect = inside.collect(found.collected, rounds)
-    return found
+    found.collect = inside.collect(found.collected, found.rounds)
+
+
+PARTS: dict[str, Callable[[Results, Sizes, tuple[int, ...]], None]] = {
+    "peers": against_peers, "stages": by_stage, "patterns": by_patterns, "growth": by_size, "collect": from_engine,
+}  # fmt: skip
 
 
 def _rates(found: Results, missing: list[str]) -> None:
