@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import polars as pl
 import pytest
@@ -23,7 +25,12 @@ from triage.classify.pattern import Pattern, in_order
 from triage.classify.pattern_file import parse_pattern
 from triage.classify.redact import redact
 from triage.classify.template import with_template
-from triage.parse import parse
+from triage.lake import table
+from triage.lake.table import Lake
+from triage.parse import ParseOptions, detect, parse
+from triage.parse.registry import layouts_for
+from triage.parse.wrappers import unwrap
+from triage.pipeline import as_lake
 from triage.schema import LINES, Resource
 
 KEY = b"a key of the test"
@@ -83,6 +90,23 @@ def calls(work: Callable[[], object]) -> int:
     return count
 
 
+def steps(work: Callable[[], object]) -> int:
+    """How many queries the frame engine runs: what a batch costs before it has a single line."""
+    count = 0
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event == "c_call" and getattr(arg, "__name__", "") == "collect"
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
 def test_benign_lines_do_not_reach_the_rules_of_redaction(benign: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     clean = redaction._Marker.clean
@@ -115,6 +139,45 @@ def test_python_calls_do_not_grow_with_the_lines(mixed: pl.DataFrame) -> None:
     print(f"{half} Python calls for {MANY // 2} lines, {whole} for {MANY}")
     assert whole < 1.3 * half
     assert whole < 5 * MANY
+
+
+def test_a_batch_of_any_length_takes_the_same_few_steps(mixed: pl.DataFrame) -> None:
+    library = Library.load()
+
+    def run(lines: pl.DataFrame) -> None:
+        lines = lines.with_columns(redact(lines["text"], KEY).alias("text"))
+        with_template(library.classify(records_of(lines)))
+
+    run(mixed)  # what is only done once
+    half, whole = (steps(lambda n=n: run(mixed.head(n))) for n in (MANY // 2, MANY))  # type: ignore[misc]
+    print(f"{half} steps for {MANY // 2} lines, {whole} for {MANY}")
+    assert whole < 1.1 * half
+    assert whole < 2000
+
+
+def test_layouts_seen_before_are_asked_first_and_alone(benign: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = layouts_for(ParseOptions())
+    texts = unwrap(benign)["text"]
+    found = detect.detect(texts, known)
+    asked: list[int] = []
+    claim = detect._claim
+
+    def counted(rest: pl.DataFrame, number: int, *more: Any) -> pl.DataFrame:
+        asked.append(number)
+        return claim(rest, number, *more)
+
+    monkeypatch.setattr(detect, "_claim", counted)
+    assert detect.detect(texts, known).equals(found, null_equal=True)
+    assert sorted(asked) == sorted(n for n in detect._seen(known) if n in asked)
+    assert len(asked) <= len(detect._seen(known)) < len(known) // 3
+
+
+def test_a_commit_is_one_file_a_day_that_deltas_engine_does_not_read_again(tmp_path: Path, benign: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.create()
+    monkeypatch.setattr(table, "write_deltalake", None)
+    lake.append(as_lake(with_template(Library.load().classify(records_of(benign))), "bench"), {"bench": 1})
+    assert len(lake.file_uris()) == 1
 
 
 def synthetic(count: int) -> list[Pattern]:
