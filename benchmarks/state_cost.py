@@ -105,7 +105,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="triage-state-") as folder:
         costs = probe_costs(Path(folder))
     for name, (mine, theirs, share) in costs.items():
-        print(f"probe {name}: {mine * 1000:.0f} ms of the collector, {theirs * 1000:.0f} ms of engine and program: {share:.2f} % by its schedule")
+        print(
+            f"probe {name}: {mine * 1000:.0f} ms of the collector, {theirs * 1000:.0f} ms of engine and program: {share:.2f} % by its schedule"
+        )
     asked = sum(share for *_, share in costs.values())
     print(f"samples and probes together: {own + asked:.2f} % of a core (bound: {_BOUND:g} %)")
     return int(own + asked >= _BOUND)

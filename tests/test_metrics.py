@@ -36,7 +36,9 @@ def promtool(*arguments: str, text: str = "", cwd: Path | None = None) -> str:
         if os.environ.get("CI") == "true":
             pytest.fail("promtool is missing: tests/system.sh installs it")
         pytest.skip("promtool, of Debian's package prometheus, is not installed")
-    done = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+    done = subprocess.run(
+        ["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60, check=False, cwd=cwd
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -66,7 +68,9 @@ def session(tmp_path: Path) -> Session:
         "memory_bytes": 95_000_000, "memory_limit_bytes": 100_000_000, "cpu_seconds": 12.5, "pids": 3,
     }  # fmt: skip
     state = {
-        name: write(pl.DataFrame(rows, schema=columns).with_columns(date=pl.col("timestamp").dt.date()), tmp_path / name)
+        name: write(
+            pl.DataFrame(rows, schema=columns).with_columns(date=pl.col("timestamp").dt.date()), tmp_path / name
+        )
         for name, rows, columns in (("snapshots", answers, SNAPSHOTS), ("container_stats", [used], CONTAINER_STATS))
     }
     return Session(write(story.frame(), tmp_path / "logs"), state=state)
@@ -101,7 +105,9 @@ def test_the_guides_figures_are_there_and_prometheus_accepts_them(session: Sessi
     assert new.endswith("# EOF\n") and "# TYPE ai_task_failures counter" in new and "ai_task_failures_total{" in new
 
 
-def test_counters_of_days_are_summed_and_an_unchanged_day_is_not_read_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_of_days_are_summed_and_an_unchanged_day_is_not_read_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counters = Counters()
     first = counters.read(session)
     assert first["metrics_records"]["records"].sum() == session.named("totals").row(0, named=True)["records"]
@@ -118,7 +124,12 @@ def test_counters_of_days_are_summed_and_an_unchanged_day_is_not_read_again(sess
 def test_the_rules_are_accepted_and_fire_on_what_triage_tells(tmp_path: Path) -> None:
     assert "SUCCESS" in promtool("check", "rules", str(RULES))
     text = RULES.read_text(encoding="utf-8")
-    for said in ('"AI 任务失败率过高', '"API 响应时间过长', "ai_task_failures_total[5m]", "http_request_duration_seconds_bucket[5m]"):
+    for said in (
+        '"AI 任务失败率过高',
+        '"API 响应时间过长',
+        "ai_task_failures_total[5m]",
+        "http_request_duration_seconds_bucket[5m]",
+    ):
         assert said in text
     (tmp_path / "test.yml").write_text(f"""
 rule_files: [{RULES}]
@@ -170,7 +181,10 @@ def test_the_endpoint_answers_in_the_scrapers_format(served: Callable[[Callable[
     url = served(lambda: (Family("x_items", "counter", "Items.", (Sample(3.0, (("k", "v"),)),)),))
     with urllib.request.urlopen(f"{url}/metrics", timeout=10) as plain:
         assert plain.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        assert plain.read().decode() == '# HELP x_items_total Items.\n# TYPE x_items_total counter\nx_items_total{k="v"} 3\n'
+        assert (
+            plain.read().decode()
+            == '# HELP x_items_total Items.\n# TYPE x_items_total counter\nx_items_total{k="v"} 3\n'
+        )
     asked = urllib.request.Request(f"{url}/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"})
     with urllib.request.urlopen(asked, timeout=10) as new:
         assert new.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
@@ -180,7 +194,9 @@ def test_the_endpoint_answers_in_the_scrapers_format(served: Callable[[Callable[
     assert missing.value.code == 404
 
 
-def test_a_lake_that_cannot_be_read_is_said_and_the_endpoint_goes_on(served: Callable[[Callable[[], tuple[Family, ...]]], str]) -> None:
+def test_a_lake_that_cannot_be_read_is_said_and_the_endpoint_goes_on(
+    served: Callable[[Callable[[], tuple[Family, ...]]], str],
+) -> None:
     def fails() -> tuple[Family, ...]:
         raise UnavailableError("there is no lake here")
 

@@ -17,7 +17,9 @@ def test_a_problem_begins_when_it_comes_after_minutes_without_it() -> None:
     onsets = Onsets()
     assert onsets.new({"db.deadlock": 2}, 0.0) == ["db.deadlock"]
     assert onsets.new({"db.deadlock": 2}, 1.0) == []
-    assert onsets.new({"db.deadlock": 5, "task.failed": 1}, 100.0) == ["task.failed"], "the one goes on, the other begins"
+    assert onsets.new({"db.deadlock": 5, "task.failed": 1}, 100.0) == ["task.failed"], (
+        "the one goes on, the other begins"
+    )
     assert onsets.new({"db.deadlock": 6}, 350.0) == [], "no more than minutes since the last"
     assert onsets.new({"db.deadlock": 7}, 700.0) == ["db.deadlock"]
 
@@ -44,7 +46,7 @@ def test_settings_of_postgres_are_judged_each_with_the_command_that_mends_it() -
         found = [(told, how) for told, how in levels(**settings).items() if told != "Postgres logs what is needed"]
         assert len(found) == 1, settings
         assert found[0][1][0] == level and fix in found[0][1][1], found
-        assert (("Postgres logs what is needed" in levels(**settings)) is (level != "problem")), settings
+        assert ("Postgres logs what is needed" in levels(**settings)) is (level != "problem"), settings
 
 
 def test_settings_of_celery_are_judged_from_command_and_configuration() -> None:
@@ -54,14 +56,20 @@ def test_settings_of_celery_are_judged_from_command_and_configuration() -> None:
 
     good = {"worker_send_task_events": "true", "worker_max_tasks_per_child": "100", "task_soft_time_limit": "300"}
     assert told("celery -A shop worker -l info", **good) == {"Celery answers and logs from INFO on: a@b": "ok"}
-    assert told("celery -A shop worker -E -l INFO --max-tasks-per-child=9 --time-limit 5").keys() == {"Celery answers and logs from INFO on: a@b"}
+    assert told("celery -A shop worker -E -l INFO --max-tasks-per-child=9 --time-limit 5").keys() == {
+        "Celery answers and logs from INFO on: a@b"
+    }
     assert "problem" in told("celery -A shop worker", **good).values(), "WARNING by default: no task is told of"
-    formats = told("celery -A shop worker -l INFO", worker_log_format="%(message)s", worker_task_log_format="%(message)s", **good)
+    formats = told(
+        "celery -A shop worker -l INFO", worker_log_format="%(message)s", worker_task_log_format="%(message)s", **good
+    )
     assert sorted(formats.values()) == ["note", "ok", "problem"]
 
 
 def test_a_health_check_fits_the_program() -> None:
     assert "pg_isready" in judgements.health_check(Process("postgres:16", ("docker-entrypoint.sh", "postgres"), {}))
     assert "redis-cli" in judgements.health_check(Process("library/redis:7", ("docker-entrypoint.sh",), {}))
-    assert "celery -A shop.app inspect ping" in judgements.health_check(Process("x", ("celery", "-A", "shop.app", "worker"), {}))
+    assert "celery -A shop.app inspect ping" in judgements.health_check(
+        Process("x", ("celery", "-A", "shop.app", "worker"), {})
+    )
     assert "/health" in judgements.health_check(Process("shop:1", ("uvicorn", "main:app"), {}))

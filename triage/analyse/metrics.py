@@ -105,7 +105,11 @@ def _requests(counts: Mapping[str, pl.DataFrame]) -> Iterator[Family]:
 
 def _tasks(counts: Mapping[str, pl.DataFrame]) -> Iterator[Family]:
     frame = counts["metrics_tasks"]
-    for column, told in (("failures", "failed, timed out or were lost"), ("successes", "succeeded"), ("retries", "are to run again")):
+    for column, told in (
+        ("failures", "failed, timed out or were lost"),
+        ("successes", "succeeded"),
+        ("retries", "are to run again"),
+    ):
         yield Family(f"ai_task_{column}", "counter", f"Tasks that {told}.", _samples(frame, column, task="task_name"))
     yield _histogram(
         "ai_task_duration_seconds", "Time that tasks ran.", counts["metrics_task_times"], "task_name", "task", "tasks"
@@ -129,7 +133,12 @@ def _recent(session: Session, at: datetime) -> Iterator[Family]:
 def _containers(session: Session, at: datetime) -> Iterator[Family]:
     frame = session.named("metrics_containers", since=at - _STALE["metrics_containers"], until=at)
     for name, kind, column, told in (
-        ("container_memory_working_set_bytes", "gauge", "memory_bytes", "Memory without the page cache that can be dropped."),
+        (
+            "container_memory_working_set_bytes",
+            "gauge",
+            "memory_bytes",
+            "Memory without the page cache that can be dropped.",
+        ),
         ("container_spec_memory_limit_bytes", "gauge", "memory_limit_bytes", "Limit of memory."),
         ("container_cpu_usage_seconds", "counter", "cpu_seconds", "Processor time since the start."),
         ("container_restarts", "counter", "restarts", "Starts after an end, as far as the lake knows."),
@@ -141,11 +150,23 @@ def _containers(session: Session, at: datetime) -> Iterator[Family]:
 def _programs(session: Session, at: datetime) -> Iterator[Family]:
     frame = session.named("metrics_programs", since=at - _STALE["metrics_programs"], until=at)
     sessions = frame.filter((pl.col("probe") == "postgres_sessions") & pl.col("value").is_not_null())
-    queues = frame.filter((pl.col("probe") != "postgres_sessions") & pl.col("value").is_not_null() & (pl.col("key") != ""))
+    queues = frame.filter(
+        (pl.col("probe") != "postgres_sessions") & pl.col("value").is_not_null() & (pl.col("key") != "")
+    )
     by_queue = {"service": "service_name", "queue": "key"}
     limits = sessions.group_by("service_name", maintain_order=True).agg(pl.col("most").max())
-    yield Family("db_connections", "gauge", "Database sessions by state.", _samples(sessions, "value", service="service_name", state="key"))
-    yield Family("db_connections_max", "gauge", "Most sessions that the database admits.", _samples(limits, "most", service="service_name"))
+    yield Family(
+        "db_connections",
+        "gauge",
+        "Database sessions by state.",
+        _samples(sessions, "value", service="service_name", state="key"),
+    )
+    yield Family(
+        "db_connections_max",
+        "gauge",
+        "Most sessions that the database admits.",
+        _samples(limits, "most", service="service_name"),
+    )
     yield Family("queue_messages", "gauge", "Messages in a queue.", _samples(queues, "value", **by_queue))
     yield Family("queue_consumers", "gauge", "Consumers of a queue.", _samples(queues, "most", **by_queue))
     asked = (
@@ -154,8 +175,15 @@ def _programs(session: Session, at: datetime) -> Iterator[Family]:
         .sort("container_name", "probe")
     )
     pair = {"container": "container_name", "probe": "probe"}
-    yield Family("triage_probe_up", "gauge", "Whether the probe was answered at its last turn.", _samples(asked, "up", **pair))
-    yield Family("triage_probe_duration_seconds", "gauge", "How long the probe took at its last turn.", _samples(asked, "seconds", **pair))
+    yield Family(
+        "triage_probe_up", "gauge", "Whether the probe was answered at its last turn.", _samples(asked, "up", **pair)
+    )
+    yield Family(
+        "triage_probe_duration_seconds",
+        "gauge",
+        "How long the probe took at its last turn.",
+        _samples(asked, "seconds", **pair),
+    )
 
 
 def _alerts(alerts: Sequence[Alert]) -> Iterator[Family]:
@@ -169,13 +197,22 @@ def _collector(counts: Mapping[str, pl.DataFrame], health: Health, version: str)
     records = counts["metrics_records"]
     whole = records.group_by("service_name").agg(pl.col("records").sum()).sort("service_name")
     problems = records.filter(pl.col("problem") != "")
-    yield Family("triage_records", "counter", "Records in the lake.", _samples(whole, "records", service="service_name"))
+    yield Family(
+        "triage_records", "counter", "Records in the lake.", _samples(whole, "records", service="service_name")
+    )
     yield Family("triage_problem_records", "counter", "Records with a problem.", _samples(
         problems, "records", service="service_name", problem="problem"))  # fmt: skip
     yield Family("triage_last_commit_timestamp_seconds", "gauge", "When something was last stored.",
                  _one(health.last_commit.timestamp() if health.last_commit else None))  # fmt: skip
-    yield Family("triage_collection_gaps", "counter", "Stretches of logs that could not be collected.", _one(health.gaps))
-    yield Family("triage_undecodable_lines", "counter", "Lines with bytes that are not valid in their encoding.", _one(health.undecodable))
+    yield Family(
+        "triage_collection_gaps", "counter", "Stretches of logs that could not be collected.", _one(health.gaps)
+    )
+    yield Family(
+        "triage_undecodable_lines",
+        "counter",
+        "Lines with bytes that are not valid in their encoding.",
+        _one(health.undecodable),
+    )
     yield Family("triage_build_info", "gauge", "The version that tells this.", (Sample(1.0, (("version", version),)),))
 
 
@@ -196,7 +233,14 @@ def _histogram(name: str, told: str, frame: pl.DataFrame, by: str, label: str, c
     samples: list[Sample] = []
     for (of,), part in frame.sort(by, "le").group_by(by, maintain_order=True):
         own: Labels = ((label, str(of)),)
-        samples += [Sample(float(n), (*own, ("le", repr(float(le)))), "_bucket") for le, n in part.select("le", count).iter_rows()]
+        samples += [
+            Sample(float(n), (*own, ("le", repr(float(le)))), "_bucket")
+            for le, n in part.select("le", count).iter_rows()
+        ]
         total, seconds = float(part["total"][0]), float(part["sum_s"][0])
-        samples += [Sample(total, (*own, ("le", "+Inf")), "_bucket"), Sample(seconds, own, "_sum"), Sample(total, own, "_count")]
+        samples += [
+            Sample(total, (*own, ("le", "+Inf")), "_bucket"),
+            Sample(seconds, own, "_sum"),
+            Sample(total, own, "_count"),
+        ]
     return Family(name, "histogram", told, tuple(samples))

@@ -93,7 +93,9 @@ def server(host: str, port: int, gather: Callable[[], tuple[Family, ...]]) -> Th
 
 @app.command(rich_help_panel="Look")
 def metrics(
-    listen: Annotated[str, typer.Option("--listen", metavar="[HOST:]PORT", help="Where to answer GET /metrics.")] = "127.0.0.1:9464",
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="[HOST:]PORT", help="Where to answer GET /metrics.")
+    ] = "127.0.0.1:9464",
     lake: LakeOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,

@@ -72,7 +72,12 @@ def check(engine: Engine, project: str | None, probes: Sequence[Probe], manner: 
 
 def _program(name: str, probe: str, rows: pl.DataFrame, process: Process) -> Iterator[Finding]:
     if error := next(iter(rows["error"].drop_nulls()), None):
-        yield Finding("problem", name, f"the program in it does not answer: {error}", "triage snapshot --format json shows how each probe fares")
+        yield Finding(
+            "problem",
+            name,
+            f"the program in it does not answer: {error}",
+            "triage snapshot --format json shows how each probe fares",
+        )
         return
     values = [{pair["key"]: pair["value"] for pair in row} for row in rows["values"]]
     if probe == "postgres_settings":
@@ -93,24 +98,47 @@ def _engine_clock(engine: Engine) -> Iterator[Finding]:
     else:
         word = "ahead of" if ahead > 0 else "behind"
         level = "problem" if abs(ahead) >= _CLOCK_S else "note"
-        yield Finding(level, engine.url, f"its clock is {abs(ahead):.1f} s {word} this machine's", "timedatectl set-ntp true  # on both")
+        yield Finding(
+            level,
+            engine.url,
+            f"its clock is {abs(ahead):.1f} s {word} this machine's",
+            "timedatectl set-ntp true  # on both",
+        )
 
 
 def _container(container: Container, answer: Mapping[str, Any], process: Process) -> Iterator[Finding]:
     host, config = answer.get("HostConfig") or {}, answer.get("Config") or {}
-    driver, options = str((host.get("LogConfig") or {}).get("Type") or ""), (host.get("LogConfig") or {}).get("Config") or {}
+    driver, options = (
+        str((host.get("LogConfig") or {}).get("Type") or ""),
+        (host.get("LogConfig") or {}).get("Config") or {},
+    )
     if driver not in _READABLE:
-        yield Finding("problem", container.name, f"log driver `{driver}`: the engine keeps nothing that can be collected", _LOGGING)
+        yield Finding(
+            "problem",
+            container.name,
+            f"log driver `{driver}`: the engine keeps nothing that can be collected",
+            _LOGGING,
+        )
     else:
         measured = _measure(container)
         yield _remaining(container.name, driver, options, measured)
         yield from _clock(container.name, measured.records)
     if not host.get("Memory"):
-        yield Finding("note", container.name, "it has no memory limit: a leak takes the host with it", "mem_limit: 512m  # in the compose file")
+        yield Finding(
+            "note",
+            container.name,
+            "it has no memory limit: a leak takes the host with it",
+            "mem_limit: 512m  # in the compose file",
+        )
     if not config.get("Healthcheck"):
         yield Finding("note", container.name, "it has no health check", judgements.health_check(process))
     if (host.get("RestartPolicy") or {}).get("Name") in (None, "", "no"):
-        yield Finding("note", container.name, "it is not started again after a failure", "restart: unless-stopped  # in the compose file")
+        yield Finding(
+            "note",
+            container.name,
+            "it is not started again after a failure",
+            "restart: unless-stopped  # in the compose file",
+        )
 
 
 def _measure(container: Container) -> _Measured:
@@ -138,7 +166,12 @@ def _remaining(name: str, driver: str, options: Mapping[str, str], measured: _Me
     rate = measured.per_hour + 3600 * _PER_LINE.get(driver, 0) * measured.lines / max(measured.seconds, 1.0)
     told = f"log driver `{driver}`, {_size(rate)} an hour today"
     if driver == "journald":
-        return Finding("note", name, f"{told}: how much is kept is the host's setting", "SystemMaxUse=2G  # in /etc/systemd/journald.conf")
+        return Finding(
+            "note",
+            name,
+            f"{told}: how much is kept is the host's setting",
+            "SystemMaxUse=2G  # in /etc/systemd/journald.conf",
+        )
     size, files = _bytes(str(options.get("max-size") or "")), int(options.get("max-file") or 1)
     if driver == "local":
         size, files = size or _LOCAL_DEFAULT[0], int(options.get("max-file") or _LOCAL_DEFAULT[1])
@@ -147,7 +180,9 @@ def _remaining(name: str, driver: str, options: Mapping[str, str], measured: _Me
     # At a rotation the oldest file goes: one less is sure to be there.
     sure = size * max(files - 1, 1) if files > 1 else size / 2
     hours = sure / rate if rate > 0 else float("inf")
-    kept = f"{told}: {files} × {_size(size)} " + ("hold all of it" if hours > 24 * 365 else f"reach back {_hours(hours)}")
+    kept = f"{told}: {files} × {_size(size)} " + (
+        "hold all of it" if hours > 24 * 365 else f"reach back {_hours(hours)}"
+    )
     level = "problem" if hours < _TOO_SHORT_H or size * files < 1 << 20 else "note" if hours < _ENOUGH_H else "ok"
     return Finding(level, name, kept, None if level == "ok" else _LOGGING)
 
@@ -156,16 +191,30 @@ def _clock(name: str, records: pl.DataFrame) -> Iterator[Finding]:
     """What the program's own clock says beside the engine's."""
     if records.is_empty():
         return
-    ahead = records.select((pl.col("timestamp") - pl.col("observed_timestamp")).dt.total_milliseconds() / 1000).to_series().drop_nulls()
+    ahead = (
+        records.select((pl.col("timestamp") - pl.col("observed_timestamp")).dt.total_milliseconds() / 1000)
+        .to_series()
+        .drop_nulls()
+    )
     if ahead.is_empty():
         return
     middle = float(ahead.median())  # type: ignore[arg-type]
     quarters = round(middle / _QUARTER)
     if quarters and abs(middle - quarters * _QUARTER) < 60:
         zone = f"{'+' if quarters > 0 else '-'}{abs(quarters) // 4:02d}:{abs(quarters) % 4 * 15:02d}"
-        yield Finding("note", name, f"its lines carry local times of UTC{zone} without the zone", f"TZ: UTC  # in the compose file; of files: triage ingest --tz {zone}")
+        yield Finding(
+            "note",
+            name,
+            f"its lines carry local times of UTC{zone} without the zone",
+            f"TZ: UTC  # in the compose file; of files: triage ingest --tz {zone}",
+        )
     elif middle > _CLOCK_S or middle < -30:  # lines may be held back for a while, but not come before they were written
-        yield Finding("problem", name, f"the times in its lines are {abs(middle):.0f} s {'ahead of' if middle > 0 else 'behind'} the engine's clock", "timedatectl set-ntp true  # on its host; else its output is buffered: PYTHONUNBUFFERED=1")
+        yield Finding(
+            "problem",
+            name,
+            f"the times in its lines are {abs(middle):.0f} s {'ahead of' if middle > 0 else 'behind'} the engine's clock",
+            "timedatectl set-ntp true  # on its host; else its output is buffered: PYTHONUNBUFFERED=1",
+        )
 
 
 def _bytes(text: str) -> int:
@@ -181,4 +230,6 @@ def _size(size: float) -> str:
 
 
 def _hours(hours: float) -> str:
-    return f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.0f} hours" if hours >= 3 else f"{hours * 60:.0f} minutes"
+    return (
+        f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.0f} hours" if hours >= 3 else f"{hours * 60:.0f} minutes"
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from triage.state.process import Process
 
 _QUIET = ("CRITICAL", "ERROR", "FATAL", "WARN", "WARNING")
-_HEALTH = 'healthcheck: {{test: {test}, interval: 15s, timeout: 5s, retries: 3}}  # in the compose file'
+_HEALTH = "healthcheck: {{test: {test}, interval: 15s, timeout: 5s, retries: 3}}  # in the compose file"
 _CHECKS = {
     "postgres": '["CMD-SHELL", "pg_isready -U $$POSTGRES_USER"]',
     "redis-server": '["CMD", "redis-cli", "ping"]',
@@ -70,7 +70,12 @@ def postgres(name: str, settings: Mapping[str, str]) -> Iterator[Finding]:
             continue
         said.add(rule.setting)
         value = settings[rule.setting]
-        yield Finding(rule.level, name, f"Postgres: {rule.message.format(value=value)} ({rule.setting} = {value or 'nothing'})", _alter(name, rule))
+        yield Finding(
+            rule.level,
+            name,
+            f"Postgres: {rule.message.format(value=value)} ({rule.setting} = {value or 'nothing'})",
+            _alter(name, rule),
+        )
     if settings.get("is_superuser") == "on":
         role = "CREATE ROLE triage LOGIN PASSWORD '…' IN ROLE pg_monitor"
         fix = f'{_psql(name)} -c "{role}"; then in triage.toml: [probes] postgres_user = "triage"'
@@ -96,21 +101,59 @@ def celery(name: str, process: Process, nodes: Sequence[Mapping[str, str]]) -> I
     for node in nodes:
         conf |= node
     if level in _QUIET:
-        yield Finding("problem", name, f"Celery logs from {level} on: no line says that a task was received or succeeded", "celery … worker --loglevel=INFO")
+        yield Finding(
+            "problem",
+            name,
+            f"Celery logs from {level} on: no line says that a task was received or succeeded",
+            "celery … worker --loglevel=INFO",
+        )
     if "asctime" not in conf.get("worker_log_format", "asctime"):
-        yield Finding("problem", name, "Celery's worker_log_format has no time", "app.conf.worker_log_format = '[%(asctime)s: %(levelname)s/%(processName)s] %(message)s'")
+        yield Finding(
+            "problem",
+            name,
+            "Celery's worker_log_format has no time",
+            "app.conf.worker_log_format = '[%(asctime)s: %(levelname)s/%(processName)s] %(message)s'",
+        )
     if not all(part in conf.get("worker_task_log_format", "task_id task_name") for part in ("task_id", "task_name")):
-        yield Finding("note", name, "Celery's worker_task_log_format does not name the task", "app.conf.worker_task_log_format = '[%(asctime)s: %(levelname)s/%(processName)s] %(task_name)s[%(task_id)s]: %(message)s'")
+        yield Finding(
+            "note",
+            name,
+            "Celery's worker_task_log_format does not name the task",
+            "app.conf.worker_task_log_format = '[%(asctime)s: %(levelname)s/%(processName)s] %(task_name)s[%(task_id)s]: %(message)s'",
+        )
     if conf.get("worker_hijack_root_logger") == "false":
-        yield Finding("note", name, "the application formats the worker's log: check that time, level and task are in it", "triage explain --source celery < some.log")
+        yield Finding(
+            "note",
+            name,
+            "the application formats the worker's log: check that time, level and task are in it",
+            "triage explain --source celery < some.log",
+        )
     if not {"-E", "--task-events"} & set(words) and conf.get("worker_send_task_events") != "true":
-        yield Finding("note", name, "Celery sends no task events: other monitors see nothing of its tasks", "celery … worker -E")
+        yield Finding(
+            "note", name, "Celery sends no task events: other monitors see nothing of its tasks", "celery … worker -E"
+        )
     if "worker_max_tasks_per_child" not in conf and not process.option(("celery",), "--max-tasks-per-child"):
-        yield Finding("note", name, "a child of the worker is never replaced: what it leaks stays", "celery … worker --max-tasks-per-child=100")
-    if not {"task_time_limit", "task_soft_time_limit"} & conf.keys() and not process.option(("celery",), "--time-limit", "--soft-time-limit"):
-        yield Finding("note", name, "tasks have no time limit: one that hangs keeps its process", "app.conf.task_soft_time_limit, app.conf.task_time_limit = 300, 330")
+        yield Finding(
+            "note",
+            name,
+            "a child of the worker is never replaced: what it leaks stays",
+            "celery … worker --max-tasks-per-child=100",
+        )
+    if not {"task_time_limit", "task_soft_time_limit"} & conf.keys() and not process.option(
+        ("celery",), "--time-limit", "--soft-time-limit"
+    ):
+        yield Finding(
+            "note",
+            name,
+            "tasks have no time limit: one that hangs keeps its process",
+            "app.conf.task_soft_time_limit, app.conf.task_time_limit = 300, 330",
+        )
     if level not in _QUIET:
-        yield Finding("ok", name, f"Celery answers and logs from {level} on: {', '.join(sorted(row.get('node', '') for row in nodes))}")
+        yield Finding(
+            "ok",
+            name,
+            f"Celery answers and logs from {level} on: {', '.join(sorted(row.get('node', '') for row in nodes))}",
+        )
 
 
 def health_check(process: Process) -> str:

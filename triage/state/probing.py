@@ -80,7 +80,10 @@ class Prober:
         with ThreadPoolExecutor(_ROUNDS, "triage-probes") as pool:
             while not stop.is_set():
                 now = time.monotonic()
-                for begun in (*self._logged.new(self._probing.seen(), now), *self._told_by_engine.new(self._reported, now)):
+                for begun in (
+                    *self._logged.new(self._probing.seen(), now),
+                    *self._told_by_engine.new(self._reported, now),
+                ):
                     due = [p for p in self._probing.probes if begun in p.supports and self._rested(p, _AGAIN_S, now)]
                     self._start(pool, due, begun)
                 every = self._probing.every_s

@@ -14,7 +14,9 @@ from triage.errors import UnavailableError
 from triage.state.probes import Probe
 from triage.state.process import Process
 
-_READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000 -c application_name=triage"
+_READ_ONLY = (
+    "-c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000 -c application_name=triage"
+)
 # After its first query a transaction cannot be made a writing one any more.
 _SEAL = "DO $$ BEGIN PERFORM 1; END $$"
 _POSTGRES, _REDIS = ("postgres", "postmaster"), ("redis-server", "valkey-server")

@@ -57,7 +57,9 @@ class Question:
     database: str | None = None  # that the project's programs use, where one of them says
 
 
-def take(engine: Engine, containers: Sequence[Container], probes: Sequence[Probe], manner: Manner | None = None) -> pl.DataFrame:
+def take(
+    engine: Engine, containers: Sequence[Container], probes: Sequence[Probe], manner: Manner | None = None
+) -> pl.DataFrame:
     """Rows of SNAPSHOTS from every probe in every running container that it fits; a failure is a row with `error`."""
     how = manner or Manner()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -89,7 +91,9 @@ def questions(running: Mapping[Container, Process], probes: Sequence[Probe]) -> 
 
 def _queues(beside: Container, running: Mapping[Container, Process]) -> list[str]:
     """The queues of the Celery workers in the same project, and the one that Celery takes by default."""
-    workers = [programs.queues(process) for container, process in running.items() if container.project == beside.project]
+    workers = [
+        programs.queues(process) for container, process in running.items() if container.project == beside.project
+    ]
     return list(dict.fromkeys([_DEFAULT_QUEUE, *(name for names in workers for name in names)]))
 
 
