@@ -16,8 +16,9 @@ asked AS (
     WHERE starts_with(probe, 'celery_') AND "timestamp" < $until
 ),
 own AS (
-    SELECT record_id FROM found JOIN asked ON "timestamp" BETWEEN began AND ended
-    WHERE source = 'rabbitmq' AND contains(body, 'client unexpectedly closed TCP connection')
+    SELECT record_id FROM logs JOIN asked ON "timestamp" BETWEEN began AND ended
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND problem = 'broker.connection_lost' AND source = 'rabbitmq'
+      AND contains(body, 'client unexpectedly closed TCP connection')
 )
 SELECT each_problem AS problem,
        -- A wait, a slow statement, a slow answer is logged when it is over: the problem began that much earlier.
