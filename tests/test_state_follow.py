@@ -5,6 +5,7 @@ from __future__ import annotations
 from triage.state import judgements
 from triage.state.probing import Onsets
 from triage.state.process import Process
+from triage.state.programs import psql_options
 
 GOOD = {
     "log_min_duration_statement": "500", "log_line_prefix": "%m [%p] %q%u@%d ", "log_lock_waits": "on", "deadlock_timeout": "1000",
@@ -47,6 +48,15 @@ def test_settings_of_postgres_are_judged_each_with_the_command_that_mends_it() -
         assert len(found) == 1, settings
         assert found[0][1][0] == level and fix in found[0][1][1], found
         assert ("Postgres logs what is needed" in levels(**settings)) is (level != "problem"), settings
+
+
+def test_the_fix_reaches_the_server_as_its_container_was_told() -> None:
+    words = ("initdb", "-U", "shop", "&&", "postgres", "-p", "5433", "-k", "/tmp")
+    options = psql_options(Process("base", words, {}))
+    (found,) = [f for f in judgements.postgres("db", {**GOOD, "log_lock_waits": "off"}, options) if f.level == "problem"]
+    assert found.fix == (
+        'docker exec db psql -U shop -d postgres -p 5433 -h /tmp -c "ALTER SYSTEM SET log_lock_waits = on" -c "SELECT pg_reload_conf()"'
+    )
 
 
 def test_settings_of_celery_are_judged_from_command_and_configuration() -> None:

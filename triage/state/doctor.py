@@ -18,7 +18,7 @@ from triage.collect import docker
 from triage.collect.docker import Container, Engine
 from triage.errors import TriageError
 from triage.parse import ParseOptions, parse
-from triage.state import judgements
+from triage.state import judgements, programs
 from triage.state.judgements import Finding
 from triage.state.probes import Probe
 from triage.state.process import Process, described
@@ -29,6 +29,7 @@ _PER_LINE = {"json-file": 70, "local": 30}  # what the driver adds to each line 
 _LOCAL_DEFAULT = (20 << 20, 5)  # of the driver `local`: max-size and max-file
 _MEASURED = timedelta(hours=1)  # at least so much of the log
 _READ_S, _READ_BYTES = 3.0, 64 << 20
+_LEAST_S = 60.0  # a burst in the first seconds of a container is no rate
 _LOOKED_AT = 2000  # newest lines, for clocks and levels
 _ENOUGH_H = 24.0
 _TOO_SHORT_H = 2.0
@@ -81,7 +82,8 @@ def _program(name: str, probe: str, rows: pl.DataFrame, process: Process) -> Ite
         return
     values = [{pair["key"]: pair["value"] for pair in row} for row in rows["values"]]
     if probe == "postgres_settings":
-        yield from judgements.postgres(name, {row["name"]: row.get("setting", "") for row in values})
+        told = {row["name"]: row.get("setting", "") for row in values}
+        yield from judgements.postgres(name, told, programs.psql_options(process))
     else:
         yield from judgements.celery(name, process, values)
 
@@ -145,7 +147,7 @@ def _measure(container: Container) -> _Measured:
     """Lines and bytes since the day began (UTC) or for an hour; of a very busy log as much as can be read in seconds."""
     now = datetime.now(UTC)
     since = min(now.replace(hour=0, minute=0, second=0, microsecond=0), now - _MEASURED)
-    began, lines, size, newest = time.monotonic(), 0, 0, 0
+    began, lines, size, newest, oldest = time.monotonic(), 0, 0, 0, None
     kept = pl.DataFrame()
     for batch in docker.read(container, lambda name: None, since=since):
         if not batch.lines.height:
@@ -153,12 +155,15 @@ def _measure(container: Container) -> _Measured:
         lines += batch.lines.height
         size += int(batch.lines["text"].str.len_bytes().sum())
         newest = int(batch.lines["position"].max())  # type: ignore[arg-type]
+        oldest = oldest or int(batch.lines["position"].min())  # type: ignore[arg-type]
         kept = batch.lines.tail(_LOOKED_AT)
         if size > _READ_BYTES or time.monotonic() - began > _READ_S:
             now = datetime.fromtimestamp(newest / 1e9, UTC)
             break
     records = parse(kept, container.resource, ParseOptions(tz="UTC")) if kept.height else pl.DataFrame()
-    return _Measured(lines, size, (now - since).total_seconds(), records)
+    # A young container has no whole day behind it, and of a rotated log the beginning is gone.
+    first = since if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
+    return _Measured(lines, size, max((now - first).total_seconds(), _LEAST_S), records)
 
 
 def _remaining(name: str, driver: str, options: Mapping[str, str], measured: _Measured) -> Finding:

@@ -61,8 +61,9 @@ _POSTGRES = (
 )  # fmt: skip
 
 
-def postgres(name: str, settings: Mapping[str, str]) -> Iterator[Finding]:
-    """Findings about a server's settings."""
+def postgres(name: str, settings: Mapping[str, str], options: Sequence[str] = ()) -> Iterator[Finding]:
+    """Findings about a server's settings; `options` are how psql reaches it."""
+    psql = shlex.join(["docker", "exec", name, "psql", *options])
     found = [rule for rule in _POSTGRES if rule.setting in settings and rule.wrong(settings[rule.setting])]
     said: set[str] = set()
     for rule in found:
@@ -74,23 +75,19 @@ def postgres(name: str, settings: Mapping[str, str]) -> Iterator[Finding]:
             rule.level,
             name,
             f"Postgres: {rule.message.format(value=value)} ({rule.setting} = {value or 'nothing'})",
-            _alter(name, rule),
+            _alter(name, rule, psql),
         )
     if settings.get("is_superuser") == "on":
         role = "CREATE ROLE triage LOGIN PASSWORD '…' IN ROLE pg_monitor"
-        fix = f'{_psql(name)} -c "{role}"; then in triage.toml: [probes] postgres_user = "triage"'
+        fix = f'{psql} -c "{role}"; then in triage.toml: [probes] postgres_user = "triage"'
         yield Finding("note", name, "Postgres: probes ask as a superuser; reading needs no more than pg_monitor", fix)
     if not any(rule.level == "problem" for rule in found):
         yield Finding("ok", name, "Postgres logs what is needed")
 
 
-def _psql(name: str) -> str:
-    return f'docker exec {shlex.quote(name)} psql -U "$POSTGRES_USER"'
-
-
-def _alter(name: str, rule: Rule) -> str:
+def _alter(name: str, rule: Rule, psql: str) -> str:
     then = f"; docker restart {shlex.quote(name)}" if rule.restart else ' -c "SELECT pg_reload_conf()"'
-    return f'{_psql(name)} -c "ALTER SYSTEM SET {rule.setting} = {rule.better}"{then}'
+    return f'{psql} -c "ALTER SYSTEM SET {rule.setting} = {rule.better}"{then}'
 
 
 def celery(name: str, process: Process, nodes: Sequence[Mapping[str, str]]) -> Iterator[Finding]:

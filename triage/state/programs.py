@@ -61,19 +61,33 @@ def environment(probe: Probe, process: Process, given: Mapping[str, str], used: 
         return {"REDISCLI_AUTH": password} if password else {}
     if probe.program != "psql":
         return {}
+    place = _server(process)
+    mine = own.get("PGUSER") or place["PGUSER"]
+    user = given.get("postgres_user") or mine
+    database = given.get("postgres_database") or own.get("PGDATABASE") or own.get("POSTGRES_DB") or used
+    password = own.get("PGPASSWORD") or own.get("POSTGRES_PASSWORD") if user == mine else None
+    told = {"PGUSER": user, "PGDATABASE": database, "PGPASSWORD": password}
+    return {
+        "PGOPTIONS": _READ_ONLY, "PGCONNECT_TIMEOUT": "5", **place, **{name: value for name, value in told.items() if value},
+    }  # fmt: skip
+
+
+def psql_options(process: Process) -> list[str]:
+    """How a person reaches the server of a container with psql."""
+    letters = {"PGUSER": "-U", "PGDATABASE": "-d", "PGPORT": "-p", "PGHOST": "-h"}
+    return [word for name, value in _server(process).items() for word in (letters[name], value)]
+
+
+def _server(process: Process) -> dict[str, str]:
+    """Role, database, port and socket of a Postgres server, as its container was told."""
+    own = process.environment
     created = own.get("POSTGRES_USER") or process.option(("initdb",), "-U", "--username") or "postgres"
-    user = given.get("postgres_user") or own.get("PGUSER") or created
-    database = given.get("postgres_database") or own.get("PGDATABASE") or own.get("POSTGRES_DB")
     # initdb makes `postgres`; the official image also one of the role's name.
-    database = database or used or (created if own.get("POSTGRES_USER") else "postgres")
+    database = own.get("POSTGRES_DB") or (created if own.get("POSTGRES_USER") else "postgres")
     port = own.get("PGPORT") or process.option(_POSTGRES, "-p", "--port", "port")
     host = own.get("PGHOST") or process.option(_POSTGRES, "-k", "unix_socket_directories", "--unix_socket_directories")
-    password = own.get("PGPASSWORD") or own.get("POSTGRES_PASSWORD") if user in (created, own.get("PGUSER")) else None
-    told = {"PGPORT": port, "PGHOST": host and host.split(",")[0], "PGPASSWORD": password}
-    return {
-        "PGOPTIONS": _READ_ONLY, "PGCONNECT_TIMEOUT": "5", "PGUSER": user, "PGDATABASE": database,
-        **{name: value for name, value in told.items() if value},
-    }  # fmt: skip
+    told = {"PGUSER": created, "PGDATABASE": database, "PGPORT": port, "PGHOST": host and host.split(",")[0]}
+    return {name: value for name, value in told.items() if value}
 
 
 def _celery(process: Process) -> list[str]:
