@@ -11,11 +11,11 @@ from benchmarks.generate import Plan, shard
 from triage.classify.columns import Columns
 from triage.classify.conditions import Budget, Conditions
 from triage.classify.library import Library
-from triage.classify.samples import Check, checks
+from triage.classify.samples import Check, Trial, checks
 from triage.cli.patterns import parse_sample
 
 LIBRARY = Library.load()
-CHECKS = list(checks(LIBRARY))
+CHECKS = list(checks(LIBRARY.patterns))
 
 # The problems of the guide, and those beyond it that the product promises.
 PROMISED = (
@@ -31,9 +31,14 @@ PROMISED = (
 FOUND_LATER = {"task.stuck_pending", "memory.worker_leak", "error.unclassified"}
 
 
+@pytest.fixture(scope="module")
+def trial() -> Trial:
+    return Trial(LIBRARY, parse_sample, LIBRARY.patterns)
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
-def test_the_pattern_does_what_it_says(check: Check) -> None:
-    wrong = check.run(LIBRARY, parse_sample)
+def test_the_pattern_does_what_it_says(check: Check, trial: Trial) -> None:
+    wrong = check.run(trial)
     assert not wrong, f"{check.where}: " + "; ".join(wrong)
 
 

@@ -182,12 +182,12 @@ def test(
     library = run.library()
     if only:
         library.get(only)
-    own = {_name(path, folder) for path in folder.rglob("*.toml")} if folder else None
+    own = {_name(path, folder) for path in folder.rglob("*.toml")} if folder else {p.id for p in library.patterns}
+    chosen = [p for p in library.patterns if p.id in own and p.id == (only or p.id)]
+    trial = samples.Trial(library, parse_sample, chosen)
     passed = failed = 0
-    for one in samples.checks(library):
-        if (only and one.pattern != only) or (own is not None and one.pattern not in own):
-            continue
-        wrong = one.run(library, parse_sample)
+    for one in samples.checks(chosen):
+        wrong = one.run(trial)
         passed, failed = passed + (not wrong), failed + bool(wrong)
         for text in wrong:
             run.console.write(f"{one.where}: {one.id}: {text}")
