@@ -117,7 +117,9 @@ def tell(stack: Stack, seed: int = 1) -> Truth:
     finally:
         traffic.stop.set()
         thread.join()
+    ended = now()
     driver.close(events)
+    truth.end = ended  # what the driver asked afterwards is not part of the story
     for entry in truth.faults:
         entry.notes["clients"] = _clients(traffic, entry)
     return truth

@@ -337,7 +337,7 @@ def demo(
         raise UsageError(f"no story is named {story!r}", hint=settings.nearest(story, stories))
     out = out or Path("triage-demo" if story == "provider" else f"triage-demo-{story}")  # a lake for each story
     run = start(str(out / "lake"), quiet, verbose)
-    progress = store(run, lambda known: open_paths([stories[story]], known), None)
+    progress = store(run, lambda known: open_paths(sorted(stories[story].glob("*.log*")), known), None)
     tell(run, progress, "text")
     page, summary = out / "report.html", out / "summary.json"
     written(run, None, None, page, summary, None)
