@@ -271,6 +271,18 @@ def test_what_programs_say_begins_problems_once_and_is_in_the_report(opened: Cal
     assert evidence and "max_connections=60" in evidence[0]
 
 
+def test_a_probe_that_is_not_admitted_proves_that_no_connection_is_left(opened: Callable[[State], Session]) -> None:
+    state = State()
+    state.answer(600, "postgres_sessions", {"state": "active", "sessions": 10, "max_connections": 60})
+    for second in (660, 720):
+        state.answer(second, "postgres_sessions", error="FATAL:  sorry, too many clients already")
+    session = opened(state)
+    (told,) = session.named("container_problems").iter_rows(named=True)
+    assert (told["problem"], told["timestamp"]) == ("db.too_many_connections", at(660))
+    (record,) = session.named("report_records", record_ids=[told["record_id"]]).iter_rows(named=True)
+    assert record["message"] == f"{DB}: postgres_sessions: FATAL:  sorry, too many clients already"
+
+
 def test_what_a_celery_probe_leaves_in_the_brokers_log_is_no_failure(tmp_path: Path) -> None:
     story = Story()
     story.healthy(600)

@@ -60,6 +60,11 @@ sessions AS (
     FROM snapshots
     WHERE probe = 'postgres_sessions' AND "row" IS NOT NULL AND "timestamp" >= $since AND "timestamp" < $until
     GROUP BY "timestamp", service_name, container_id, probe
+    UNION ALL
+    -- Not even the probe was admitted.
+    SELECT "timestamp", service_name, container_id, probe, -1, container_id, true
+    FROM snapshots
+    WHERE regexp_matches(error, 'too many clients|remaining connection slots') AND "timestamp" >= $since AND "timestamp" < $until
 ),
 -- A transaction that does nothing, and holds a lock that another wants for longer than a moment.
 idle AS (

@@ -20,12 +20,13 @@ state AS (
     JOIN container_stats USING (container_id, "timestamp")
     UNION ALL
     SELECT record_id, "timestamp", service_name,
-           concat(container_name, ': ', probe, ': ', array_to_string([concat(k, '=', "values"[k]) FOR k IN map_keys("values")], ', '))
+           concat(container_name, ': ', probe, ': ', error,
+                  array_to_string([concat(k, '=', "values"[k]) FOR k IN map_keys("values")], ', '))
     FROM (SELECT record_id, split_part(record_id, ':', 2) AS container_id, split_part(record_id, ':', 3) AS probe,
                  make_timestamptz(TRY_CAST(split_part(record_id, ':', 4) AS BIGINT)) AS "timestamp",
                  TRY_CAST(split_part(record_id, ':', 5) AS INTEGER) AS "row"
           FROM wanted WHERE record_id LIKE 'snapshot:%')
-    JOIN snapshots USING (container_id, probe, "timestamp", "row")
+    JOIN (SELECT * REPLACE (coalesce("row", -1) AS "row") FROM snapshots) USING (container_id, probe, "timestamp", "row")
 )
 SELECT record_id, "timestamp", service_name, severity_text, severity_number, message, body, problem, origin, position,
        line_count, task_id, task_name, request_id, job_id, user_id, exception_type
