@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from triage.state import judgements
-from triage.state.probing import Onsets
+from triage.state import judgements, probes
+from triage.state.probing import Onsets, due
 from triage.state.process import Process
 from triage.state.programs import psql_options
 
@@ -23,6 +23,21 @@ def test_a_problem_begins_when_it_comes_after_minutes_without_it() -> None:
     )
     assert onsets.new({"db.deadlock": 6}, 350.0) == [], "no more than minutes since the last"
     assert onsets.new({"db.deadlock": 7}, 700.0) == ["db.deadlock"]
+
+
+def test_what_is_dear_is_asked_seldom_and_an_onset_asks_beside_the_schedule() -> None:
+    known = {probe.id: probe for probe in probes.load()}
+    some = [known["postgres_blocking"], known["rabbitmq_status"]]
+    scheduled: dict[str, float] = {}
+
+    def turn(now: float) -> list[str]:
+        return [probe.id for probe in due(some, scheduled, lambda probe: max(300.0, probe.every_s), now)]
+
+    assert [turn(now) for now in (0, 299, 300, 1800)] == [
+        ["postgres_blocking", "rabbitmq_status"], [], ["postgres_blocking"], ["postgres_blocking", "rabbitmq_status"],
+    ]  # fmt: skip
+    onset: dict[str, float] = {}
+    assert len(due(some, onset, lambda probe: 30.0, 1801)) == 2 and due(some, onset, lambda probe: 30.0, 1810) == []
 
 
 def levels(**settings: str) -> dict[str, tuple[str, str]]:

@@ -6,6 +6,7 @@ which queue is full), and an hour later they do not. A probe that hangs or fails
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,7 +67,9 @@ class Prober:
         self._engine, self._lake, self._selection = engine, lake, selection
         self._probing, self._said = probing, said
         self._logged, self._told_by_engine = Onsets(), Onsets()
-        self._asked: dict[str, float] = {}
+        # What was asked a moment before a problem began does not explain it: schedule and onsets keep time apart.
+        self._scheduled: dict[str, float] = {}
+        self._at_onset: dict[str, float] = {}
         self._reported: dict[str, int] = {}
         self._told: dict[tuple[str, str], str | None] = {}
 
@@ -84,20 +87,16 @@ class Prober:
                     *self._logged.new(self._probing.seen(), now),
                     *self._told_by_engine.new(self._reported, now),
                 ):
-                    due = [p for p in self._probing.probes if begun in p.supports and self._rested(p, _AGAIN_S, now)]
-                    self._start(pool, due, begun)
+                    supporting = [probe for probe in self._probing.probes if begun in probe.supports]
+                    self._start(pool, due(supporting, self._at_onset, lambda probe: _AGAIN_S, now), begun)
                 every = self._probing.every_s
-                due = [p for p in self._probing.probes if self._rested(p, max(every, p.every_s), now)]
-                self._start(pool, due, SCHEDULE)
+                turn = due(self._probing.probes, self._scheduled, lambda probe: max(every, probe.every_s), now)
+                self._start(pool, turn, SCHEDULE)
                 stop.wait(_TICK_S)
             pool.shutdown(cancel_futures=True)
 
-    def _rested(self, probe: Probe, seconds: float, now: float) -> bool:
-        return now - self._asked.get(probe.id, -seconds) >= seconds
-
     def _start(self, pool: ThreadPoolExecutor, probes: Sequence[Probe], reason: str) -> None:
         if probes:
-            self._asked |= dict.fromkeys([probe.id for probe in probes], time.monotonic())
             pool.submit(self._ask, probes, reason)
 
     def _ask(self, probes: Sequence[Probe], reason: str) -> None:
@@ -113,3 +112,12 @@ class Prober:
             if row["error"] and row["error"] != self._told.get(pair):
                 self._said(f"probe {row['probe']} in {row['container_name']}: {row['error']}")
             self._told[pair] = row["error"]
+
+
+def due(
+    probes: Sequence[Probe], asked: dict[str, float], every_s: Callable[[Probe], float], now: float
+) -> list[Probe]:
+    """Those that were not asked for so long; they count as asked from now on."""
+    found = [probe for probe in probes if now - asked.get(probe.id, -math.inf) >= every_s(probe)]
+    asked |= dict.fromkeys([probe.id for probe in found], now)
+    return found
