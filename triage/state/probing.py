@@ -80,6 +80,7 @@ class Prober:
 
     def run(self, stop: threading.Event) -> None:
         """Rounds as they fall due."""
+        every = self._probing.every_s
         with ThreadPoolExecutor(_ROUNDS, "triage-probes") as pool:
             while not stop.is_set():
                 now = time.monotonic()
@@ -89,7 +90,6 @@ class Prober:
                 ):
                     supporting = [probe for probe in self._probing.probes if begun in probe.supports]
                     self._start(pool, due(supporting, self._at_onset, lambda probe: _AGAIN_S, now), begun)
-                every = self._probing.every_s
                 turn = due(self._probing.probes, self._scheduled, lambda probe: max(every, probe.every_s), now)
                 self._start(pool, turn, SCHEDULE)
                 stop.wait(_TICK_S)
