@@ -163,9 +163,16 @@ def test_every_type_has_a_form(demo: Path, form: str) -> None:
 
 def test_spreadsheets_run_nothing(demo: Path) -> None:
     done = triage("sql", "SELECT '=HYPERLINK(1)' AS a, '-2+3' AS b, 'x\x1b[31m' AS c", "--format", "csv", *LAKE, cwd=demo)
-    assert "'=HYPERLINK(1),'-2+3" in done.stdout
+    assert "'=HYPERLINK(1),'-2+3,x␛[31m" in done.stdout
     table = triage("sql", "SELECT 'x\x1b[31m' AS c", *LAKE, cwd=demo)
     assert "\x1b" not in table.stdout
+
+
+def test_a_query_out_of_the_calendar_or_out_of_time_ends_in_a_sentence(demo: Path) -> None:
+    far = triage("sql", "SELECT DATE '5877642-06-25' AS d, TIMESTAMPTZ 'infinity' AS e", "--format", "csv", *LAKE, cwd=demo)
+    assert far.stdout == "d,e\n5877642-06-25,infinity\n"
+    endless = triage("sql", "--timeout", "1s", "SELECT count(*) FROM range(1000000) a, range(1000000) b", *LAKE, cwd=demo)
+    assert (endless.returncode, endless.stdout) == (2, "") and "stopped after 1 s" in endless.stderr
 
 
 def test_ingesting_again_adds_nothing(demo: Path) -> None:

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from triage.errors import UnavailableError
-from triage.lake import maintenance, state
+from triage.lake import collectors, maintenance, state
 from triage.lake.table import Lake
-from triage.lake.upkeep import Upkeep
+from triage.lake.upkeep import Keeping, Upkeep
 from triage.query import Session
 from triage.schema import CONTAINER_EVENTS, LOGS, STATE
 
@@ -144,6 +144,30 @@ def test_months_of_commits_leave_few_files_and_the_cursor(lake: Lake, monkeypatc
     assert lake.notes().height == 60
     with Session(lake.file_uris()) as session:
         assert session.sql("SELECT position FROM logs ORDER BY 1")["position"].to_list() == list(range(120))
+
+
+def test_upkeep_forgets_what_is_beyond_its_age_or_size(lake: Lake) -> None:
+    for number, day in enumerate((3, 4, 5)):
+        lake.append(records(2, first=2 * number, day=day), {"docker:1": number})
+    said: list[str] = []
+    Upkeep(lake, said.append, Keeping(size=1), commits=1)()
+    assert [str(day.date) for day in maintenance.partitions(lake)] == ["2026-02-05"], "the newest day always stays"
+    Upkeep(lake, said.append, Keeping(age=timedelta(days=1)), commits=1)()
+    assert (maintenance.partitions(lake), said) == ([], [])
+    assert Lake(lake.path).version_of("docker:1") == 2, "what was forgotten is not collected again"
+
+
+def test_how_collecting_goes_is_kept_beside_the_records(lake: Lake) -> None:
+    at = datetime(2026, 2, 3, 10, tzinfo=UTC)
+    collectors.tell(lake, {"docker:1": collectors.going(at, 1.04, 20.0), "docker:2": collectors.going(None, 90.0, 0.0, "gone")})
+    collectors.tell(lake, {"docker:1": collectors.going(None, 2.0, 0.0)})
+    told = collectors.told(Lake(lake.path))
+    assert (told["docker:1"]["last_commit"], told["docker:1"]["lag_s"]) == ("2026-02-03T10:00:00Z", 2.0)
+    assert (told["docker:2"]["last_commit"], told["docker:2"]["trouble"]) == (None, "gone")
+    file = Path(lake.path, "_collecting.json")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_text("[torn")
+    assert collectors.told(lake) == {}
 
 
 def test_maintenance_beside_a_collector_and_a_reader_loses_and_doubles_nothing(lake: Lake) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triage.errors import TriageError, UnavailableError, UsageError
-from triage.visible import visible
+from triage.visible import INVISIBLE, visible
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 _CELL = 120  # characters of a table's cell in a terminal; other formats cut nothing
 _ROWS = 2000  # of a table in a terminal
+# What a terminal would obey when somebody looks at the file; carriage returns and tabs are data.
+_UNPRINTABLE = {chr(code): shown for code, shown in INVISIBLE.items() if code < 0xA0 and code != 13}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -118,7 +120,7 @@ class Console:
         if form == "table":
             self._table(frame)
         elif form == "csv":
-            self.write(_csv(frame))
+            self.write(as_csv(frame))
         elif form == "json":
             rows = ",\n ".join(as_json(row) for row in plain_rows(frame))
             self.write(f"[{rows}]")
@@ -240,12 +242,13 @@ def _cell(value: Any) -> str:
     return text if len(text) <= _CELL else f"{text[:_CELL]}…"
 
 
-def _csv(frame: pl.DataFrame) -> str:
+def as_csv(frame: pl.DataFrame) -> str:
+    """CSV that neither a spreadsheet nor a terminal obeys."""
     import polars as pl
 
     def safe(name: str, kind: pl.DataType) -> pl.Expr:
         if kind == pl.String:  # a spreadsheet would run it
-            column = pl.col(name)
+            column = pl.col(name).str.replace_many(_UNPRINTABLE)
             risky = pl.any_horizontal(column.str.starts_with(mark) for mark in _FORMULA)
             return pl.when(risky).then(pl.lit("'") + column).otherwise(column).alias(name)
         if kind.is_nested() or kind in (pl.Binary, pl.Object):  # CSV has no form for them

@@ -50,6 +50,7 @@ class Progress:
     origins: set[str] = field(default_factory=set)
     problems: Counter[str] = field(default_factory=Counter)
     committed_at: datetime | None = None
+    committed: dict[str, datetime] = field(default_factory=dict)  # the last commit of each origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +271,12 @@ class _Committer:
         if gathered:
             records = self._stages.named(pl.concat([frame for frame, _ in gathered]))
             self._progress.problems.update(dict(records["problem"].drop_nulls().value_counts().iter_rows()))
-            self._lake.append(records, {name: cursor for _, cursors in gathered for name, cursor in cursors.items()})
+            cursors = {name: cursor for _, each in gathered for name, cursor in each.items()}
+            self._lake.append(records, cursors)
+            now = datetime.now(UTC)
             self._progress.commits += 1
-            self._progress.committed_at = datetime.now(UTC)
+            self._progress.committed_at = now
+            self._progress.committed |= {name: now for name in cursors if "#" not in name}
             if self._shown is not None:
                 self._shown(records)
             self._upkeep()

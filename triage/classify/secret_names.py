@@ -22,7 +22,7 @@ _SURE = (
 _UNSURE = r"key|salt|session|sessionid|phpsessid|jsessionid|connect\.sid|sid|sig|signature|auth"
 
 _CLOSE = r"(?:\\*[\"'`])?\]?"
-_SEP = r"\s*(?:=>|->|:=|[:=：]|\\+uff1a)\s*|\s*(?<=[\"']),\s*"
+_SEP = r"\s*(?:=>|->|:=|[:=：]|\\+uff1a)\s*|\s*(?<=[\"']),\s*(?=b?\\*[\"'])"
 _WRAPPER = r"(?:(?:Some|Secret\w*|bytes|bytearray)\()?"
 # What may stand in a value without quotes: a quote or separator only where the value visibly goes on behind it.
 _BARE = r"(?:[^\s\"'&,;\\，。；、）]|[\"'](?=[\w!@#$%^*+~./-])|[,;](?![\s\"']|[\w.-]+\s*[=:]|$)|&(?!(?:amp;)?[\w.\[\]-]+=|\s|$))"
@@ -49,10 +49,10 @@ COARSE = (
 
 # INSERT INTO t (a, password) VALUES (…, '…'); Key (user_id, token)=(…, …) already exists.
 POSITIONAL = re.compile(
-    r"(?i)\((?P<names>[\w\s\",.`\[\]]{3,2000})\)(?:=|\s*values\s*)\((?P<values>(?:'(?:[^']|'')*'|\([^()']*\)|[^()']){1,8192})\)"
+    r"(?i)\((?P<names>[\w\s\",.`\[\]\\]{3,2000})\)(?:=|\s*values\s*)\((?P<values>(?:'(?:[^']|'')*'|\([^()']*\)|[^()']){1,8192})\)"
 )
 POSITIONAL_GATES = (")=(", "values")
-POSITIONAL_COARSE = rf"(?:{_COARSE_SURE})[\w\s\",.`\[\]]*\)(?:=|\s*values\s*)\("
+POSITIONAL_COARSE = rf"(?:{_COARSE_SURE})[\w\s\",.`\[\]\\]*\)(?:=|\s*values\s*)\("
 _ITEM = re.compile(r"\s*(?P<value>'(?P<text>(?:[^']|'')*)'|(?:[^,'()]|\([^()]*\)|'(?:[^']|'')*')*)\s*(?:,|$)")
 _COLUMN = re.compile(rf"(?i)(?:\w+_)?(?:{_SURE})")
 
@@ -88,7 +88,7 @@ def is_secret(match: re.Match[str]) -> bool:
 
 def positions(match: re.Match[str]) -> list[tuple[int, int, str]]:
     """Start and end within a POSITIONAL match, and the name, of each value whose column tells that it is a secret."""
-    columns = [name.strip(' "`[]\n').rpartition(".")[2] for name in match["names"].split(",")]
+    columns = [name.strip(' "`[]\\\n').rpartition(".")[2] for name in match["names"].split(",")]
     shift, values, at = match.start("values") - match.start(), match["values"], 0
     found = []
     for column in columns:

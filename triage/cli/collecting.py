@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,9 +34,14 @@ from triage.console import counted
 from triage.errors import TriageError, UsageError
 
 if TYPE_CHECKING:
+    from triage.collect.follow import ContainerStatus
+    from triage.lake.upkeep import Keeping
     from triage.pipeline import Progress, Stages
     from triage.schema import Batch
 
+_TELL_S = 5.0  # how often a collector that follows writes down how it goes
+_SHOWN = 3  # containers in the status line at a time
+_TURN_S = 4.0
 RedactOption = Annotated[
     bool, typer.Option("--redact/--no-redact", help="Replace secrets before anything is stored (on by default).")
 ]
@@ -66,6 +72,7 @@ def stages(run: Run, key: bytes | None, source: str | None = None) -> Stages:
 def store(run: Run, batches: Callable[[Callable[[str], int | None]], Iterable[Batch]], source: str | None) -> Progress:
     """One run into the lake, with a status line; `batches` is given the lookup of cursors."""
     from triage import pipeline
+    from triage.lake import collectors
 
     lake = run.lake
     lake.create()
@@ -78,6 +85,7 @@ def store(run: Run, batches: Callable[[Callable[[str], int | None]], Iterable[Ba
         finally:
             for name, reason in how.library.disabled.items():
                 run.console.warn(f"pattern {name} was switched off for this run: {reason}")
+            collectors.tell(lake, {origin: collectors.going(at) for origin, at in progress.committed.items()})
     return progress
 
 
@@ -160,6 +168,10 @@ def collect(
     until: UntilOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
     delay: Annotated[str, typer.Option("--delay", metavar="D", help="With --follow: commit at least this often.")] = "5s",
+    keep: Annotated[str | None, typer.Option("--keep", metavar="T", help="With --follow: forget days older than: 30d.")] = None,
+    keep_size: Annotated[
+        str | None, typer.Option("--keep-size", metavar="SIZE", help="With --follow: forget the oldest days beyond: 20GB.")
+    ] = None,
     stats: Annotated[
         str | None, typer.Option("--stats", metavar="D|off", help="With --follow: sample memory, CPU … this often [10s].")
     ] = None,
@@ -191,6 +203,7 @@ def collect(
     """
     from triage.cli import stop_on_sigterm
     from triage.collect import docker
+    from triage.lake.upkeep import Keeping
     from triage.state.follow import once
     from triage.state.selection import Selection
 
@@ -200,6 +213,8 @@ def collect(
     last = when.moment(until) if until else None
     if first and last and last <= first:
         raise UsageError("the window is empty: --until is not after --since", hint="swap them, or leave one out")
+    if (keep or keep_size) and not follow:
+        raise UsageError("--keep and --keep-size go with --follow", hint="once, it is: triage lake retain --keep 30d")
     if follow and last:
         raise UsageError("--follow goes on until interrupted, so --until cannot be kept", hint="leave one out")
     stop_on_sigterm()
@@ -207,7 +222,9 @@ def collect(
     names, labels = container or [], label or []
     if follow:
         asked = _asked_every(run, probe_every) if probe or probe_every else None
-        _follow(run, engine, names, project, labels, docker.nanoseconds(first), when.span(delay).total_seconds(), every, asked, form)
+        keeping = Keeping(when.span(keep) if keep else None, when.size(keep_size) if keep_size else None)
+        seconds = when.span(delay).total_seconds()
+        _follow(run, engine, names, project, labels, docker.nanoseconds(first), seconds, every, asked, keeping, form)
         return
     if probe or probe_every:
         raise UsageError("--probe goes with --follow", hint="to ask once: triage snapshot")
@@ -236,12 +253,13 @@ def collect(
 
 def _follow(
     run: Run, engine: object, names: list[str], project: str | None, labels: list[str], since: int | None,
-    delay_s: float, stats_s: float | None, probe_s: float | None, form: str,
+    delay_s: float, stats_s: float | None, probe_s: float | None, keeping: Keeping, form: str,
 ) -> None:  # fmt: skip
     from triage import pipeline
     from triage.classify.redact import redact_text
     from triage.collect.docker import Engine
     from triage.collect.follow import follow
+    from triage.lake import collectors
     from triage.lake.upkeep import Upkeep
     from triage.state import probes
     from triage.state.follow import StateFollower
@@ -270,10 +288,18 @@ def _follow(
     )
 
     def line() -> str:
+        return followed(follower.status(), progress.committed, _line(progress, began), time.monotonic() - began)
+
+    def tell_lake() -> None:
         rows = follower.status()
-        lag = max((row.lag_s for row in rows), default=0.0)
-        running = sum(row.running for row in rows)
-        return f"following {running} containers, {lag:.0f} s behind: {_line(progress, began)}"
+        collectors.tell(lake, {
+            row.origin: collectors.going(progress.committed.get(row.origin), row.lag_s, row.lines_per_s, row.problem)
+            for row in rows
+        })  # fmt: skip
+
+    def keep_telling() -> None:
+        while not ended.wait(_TELL_S):
+            tell_lake()
 
     def end(number: int, frame: object) -> None:
         follower.close()  # what it has ready is still stored, and the run ends by itself
@@ -282,16 +308,32 @@ def _follow(
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
     run.console.say("following; Ctrl-C ends it and stores what is gathered")
+    ended = threading.Event()
+    threading.Thread(target=keep_telling, name="triage-going", daemon=True).start()
     try:
         with run.console.status(line):
             pipeline.run(
-                follower, lake, how, progress=progress, said=run.console.say, upkeep=Upkeep(lake, run.console.warn),
-                delay_s=delay_s,
+                follower, lake, how, progress=progress, said=run.console.say, delay_s=delay_s,
+                upkeep=Upkeep(lake, run.console.warn, keeping),
             )  # fmt: skip
     finally:
+        ended.set()
         follower.close()
         state.close()
+        tell_lake()
     tell(run, progress, form)
+
+
+def followed(rows: Sequence[ContainerStatus], committed: Mapping[str, datetime], summary: str, seconds: float) -> str:
+    """The status line: all together, then lag, rate and last commit of a few containers, in turn where they are many."""
+    lag = max((row.lag_s for row in rows), default=0.0)
+    running = [row for row in rows if row.running]
+    first = int(seconds / _TURN_S) * _SHOWN % len(running) if len(running) > _SHOWN else 0
+    parts = [f"following {len(running)} containers, {lag:.0f} s behind"]
+    for row in (running + running)[first : first + min(_SHOWN, len(running))]:
+        stored = f"{committed[row.origin]:%H:%M:%S}" if row.origin in committed else "none"
+        parts.append(f"{row.name}: {row.lag_s:.0f} s behind, {row.lines_per_s:.0f} lines/s, last commit {stored}")
+    return " | ".join([*parts, summary])
 
 
 def _interval(run: Run) -> float | None:

@@ -20,6 +20,7 @@ from triage.cli.app import (
     paths,
     start,
 )
+from triage.console import as_csv, write_file
 from triage.errors import UsageError
 
 lake_app = typer.Typer(no_args_is_help=True, help="What is in the lake, and looking after it.")
@@ -37,12 +38,17 @@ def info(
     """Days, sources, last records, and what could not be collected."""
     from dataclasses import asdict
 
-    from triage.lake import maintenance
+    import polars as pl
+
+    from triage.lake import collectors, maintenance
 
     run = start(lake, quiet, verbose)
     with run.session() as session:
         origins = session.named("collection")
     store = run.lake
+    entries = [{"origin": origin, **entry} for origin, entry in collectors.told(store).items()]
+    going = {"origin": pl.String, "last_commit": pl.String, "lag_s": pl.Float64, "lines_per_s": pl.Float64, "trouble": pl.String, "at": pl.String}
+    origins = origins.join(pl.DataFrame(entries, schema=going), on="origin", how="left", maintain_order="left")
     days, notes = maintenance.partitions(store), store.notes()
     state = {name: sum(day.records for day in kept) for name, kept in maintenance.state_partitions(store).items()}
     gaps = notes.filter(notes["kind"] == "gap")
@@ -60,7 +66,9 @@ def info(
     run.console.say(f"{run.settings.lake}: {records:,} records in {size / 1e6:.1f} MB, {len(days)} day{'s' * (len(days) != 1)}")
     cells = [[str(day.date), str(day.files), f"{day.bytes / 1e6:.2f}", f"{day.records:,}"] for day in days]
     run.console.rows(["day", "files", "MB", "records"], cells, [False, True, True, True])
-    run.console.frame(origins.drop("longest_silence_s"))
+    run.console.frame(origins.drop("longest_silence_s", "trouble", "at"))
+    for row in origins.drop_nulls("trouble").iter_rows(named=True):
+        run.console.say(f"{row['service_name']}: {row['trouble']} (as of {row['at']})")
     if state:
         run.console.say(", ".join(f"{name}: {rows:,} rows" for name, rows in state.items()))
     for row in gaps.iter_rows(named=True):
@@ -152,8 +160,8 @@ def export(
 ) -> None:
     """Records of a window as one file for another program."""
     run = start(lake, quiet, verbose)
-    writers = {".parquet": "write_parquet", ".csv": "write_csv", ".jsonl": "write_ndjson"}
-    if out.suffix not in writers:
+    writers = {".parquet": "write_parquet", ".jsonl": "write_ndjson"}
+    if out.suffix not in (*writers, ".csv"):
         raise UsageError(f"unknown kind of file: {out.name}", hint="its name must end in .parquet, .csv or .jsonl")
     with run.session() as session:
         window = run.window(session, since, until)
@@ -162,12 +170,11 @@ def export(
             {"since": window.start, "until": window.end},
         )
     if out.suffix == ".csv":
-        nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-        frame = frame.drop(nested)
-        run.console.say(f"CSV has no lists, so without: {', '.join(nested)}")
-    try:
-        getattr(frame, writers[out.suffix])(out)
-        out.chmod(0o600)
-    except OSError as error:
-        raise UsageError(f"cannot write: {error.strerror or error}", str(out), "give another place") from error
+        write_file(out, as_csv(frame))
+    else:
+        try:
+            getattr(frame, writers[out.suffix])(out)
+            out.chmod(0o600)
+        except OSError as error:
+            raise UsageError(f"cannot write: {error.strerror or error}", str(out), "give another place") from error
     run.console.say(f"wrote {frame.height:,} records to {out}")

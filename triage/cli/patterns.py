@@ -25,6 +25,7 @@ from triage.cli.app import (
 )
 from triage.cli.collecting import RedactOption, stages
 from triage.errors import ExitCode, UnavailableError, UsageError
+from triage.visible import visible
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,7 +103,6 @@ def _as_text(run: Run, records: pl.DataFrame, library: Library) -> None:
 
 def _told(row: dict[str, Any], why: Explanation | None) -> str:
     from triage.schema import EXTRACTABLE
-    from triage.visible import visible
 
     first = (row["message"] or "").split("\n", 1)[0]
     lines = [f"{row['timestamp']:%Y-%m-%d %H:%M:%S.%f}"[:23] + f"Z {row['severity_text'] or '-'} {first}"]
@@ -190,7 +190,7 @@ def test(
         wrong = one.run(trial)
         passed, failed = passed + (not wrong), failed + bool(wrong)
         for text in wrong:
-            run.console.write(f"{one.where}: {one.id}: {text}")
+            run.console.write(visible(f"{one.where}: {one.id}: {text}"))
         if not wrong:
             run.console.detail(f"ok {one.id}")
     run.console.say(f"{passed} checks passed, {failed} failed")
@@ -247,16 +247,17 @@ def redact(
     from triage.classify import redact as redaction
 
     run = start(None, quiet, verbose)
+    personal = redaction.PERSONAL_KINDS if run.settings.personal is None else run.settings.personal
     text = _text(file)
     if not check:
-        lines = pl.Series("text", text.splitlines(), dtype=pl.String)
-        for line in redaction.redact(lines, os.urandom(32)):
-            run.console.write(line)
+        lines = pl.Series("text", text.removesuffix("\n").split("\n"), dtype=pl.String)
+        for line in redaction.redact(lines, os.urandom(32), personal):
+            run.console.write(visible(line) if sys.stdout.isatty() else line)
         return
-    found = redaction.check(text)
+    found = redaction.check(text, personal)
     for one in found:
         shown = one.text if len(one.text) <= 4 else f"{one.text[:2]}…{one.text[-2:]} ({len(one.text)} characters)"
-        run.console.write(f"line {one.line}: {'redacted' if one.redacted else 'NOT redacted'} {one.kind}: {shown}")
+        run.console.write(visible(f"line {one.line}: {'redacted' if one.redacted else 'NOT redacted'} {one.kind}: {shown}"))
     missed = sum(not one.redacted for one in found)
     run.console.say(f"{len(found) - missed} redacted, {missed} look like secrets and are not redacted")
     if missed:

@@ -39,6 +39,7 @@ _RATE_SPAN_S = 30.0
 class ContainerStatus:
     """How collecting one container goes, for a status line."""
 
+    origin: str
     name: str
     service_name: str
     running: bool
@@ -134,7 +135,7 @@ class Follower(Iterator[Batch]):
             tracked = list(self._tracked.values())
         rows = [
             ContainerStatus(
-                t.container.name, t.container.service_name, t.container.running, t.lines,
+                t.container.origin, t.container.name, t.container.service_name, t.container.running, t.lines,
                 t.rate if now - t.newest < _RATE_SPAN_S else 0.0,
                 max(0.0, now - t.asked) if t.container.running or not t.read_after_end else 0.0, t.problem,
             )

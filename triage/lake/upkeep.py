@@ -7,6 +7,7 @@ ones, which are joined once more when the day is over, so a record is rewritten 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from triage.errors import TriageError
@@ -16,11 +17,21 @@ from triage.lake.table import Lake
 COMMITS = 360  # half an hour at the default delay
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a lake keeps: days up to an age, and up to a size in bytes; None: all of it."""
+
+    age: timedelta | None = None
+    size: int | None = None
+
+
 class Upkeep:
     """Call it after each commit; every `commits`-th time it does its work. It never fails: a failure is said, once."""
 
-    def __init__(self, lake: Lake, said: Callable[[str], None], commits: int = COMMITS) -> None:
-        self._lake, self._said, self._commits = lake, said, commits
+    def __init__(
+        self, lake: Lake, said: Callable[[str], None], keeping: Keeping = Keeping(), commits: int = COMMITS
+    ) -> None:
+        self._lake, self._said, self._keeping, self._commits = lake, said, keeping, commits
         self._count = 0
         self._failed: str | None = None
 
@@ -29,11 +40,14 @@ class Upkeep:
         if self._count % self._commits:
             return
         try:
+            now = datetime.now(UTC)
             # Late lines still come for the day that has just ended.
-            maintenance.tidy(self._lake, (datetime.now(UTC) - timedelta(hours=1)).date())
+            maintenance.tidy(self._lake, (now - timedelta(hours=1)).date())
+            if self._keeping != Keeping():
+                maintenance.retain(self._lake, self._keeping.age, self._keeping.size, now.date())
             self._failed = None
         except (TriageError, OSError) as error:
             told = error.message if isinstance(error, TriageError) else str(error)
             if told != self._failed:
-                self._said(f"small files of the lake were not joined: {told}")
+                self._said(f"upkeep of the lake failed: {told}")
             self._failed = told

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -194,7 +194,7 @@ class Session:
             try:
                 relation = self._connection.sql(text, params=dict(params) if params else None)
                 # EXPLAIN, and with unsafe=True whatever gives no rows, has no relation.
-                table = _frameable(relation).to_arrow_table() if relation is not None else pl.DataFrame().to_arrow()
+                frame = pl.DataFrame() if relation is None else _frame(relation)
             except KeyboardInterrupt:
                 self._connection.interrupt()
                 raise
@@ -212,8 +212,6 @@ class Session:
                     raise _usage(error) from None
                 self._view(damaged)
             else:
-                frame = pl.from_arrow(table)
-                assert isinstance(frame, pl.DataFrame)
                 return frame
 
     @contextmanager
@@ -230,12 +228,33 @@ class Session:
             timer.cancel()
 
 
-def _frameable(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    """The rows of a relation; what no frame, or no program that reads one, can hold is text."""
+    frame = pl.from_arrow(_frameable(relation).to_arrow_table())
+    assert isinstance(frame, pl.DataFrame)
+    far = {name for name, kind in frame.schema.items() if kind.is_temporal() and _out_of_calendar(frame[name], kind)}
+    if not far:
+        return frame
+    told = pl.from_arrow(_frameable(relation, far).to_arrow_table())
+    assert isinstance(told, pl.DataFrame)
+    return told
+
+
+def _out_of_calendar(column: pl.Series, kind: pl.DataType) -> bool:
+    """Whether a time lies outside the years 1 to 9999, which DuckDB has and Python has not."""
+    if not isinstance(kind, pl.Date | pl.Datetime):
+        return False
+    day = 1 if isinstance(kind, pl.Date) else 86_400 * {"ms": 10**3, "us": 10**6, "ns": 10**9}[kind.time_unit]
+    return not column.to_physical().drop_nulls().is_between(-719_162 * day, 2_932_897 * day - 1).all()
+
+
+def _frameable(relation: duckdb.DuckDBPyRelation, far: Collection[str] = ()) -> duckdb.DuckDBPyRelation:
     """The relation with columns that a frame has no type for (an interval, bits, …) as text, and no name twice."""
     kinds, names = [str(kind) for kind in relation.types], _unique(relation.columns)
-    if names == relation.columns and not any(map(_FOREIGN.search, kinds)):
+    foreign = [name in far or bool(_FOREIGN.search(kind)) for name, kind in zip(names, kinds, strict=True)]
+    if names == relation.columns and not any(foreign):
         return relation
-    as_text = [f"CAST(#{n} AS VARCHAR)" if _FOREIGN.search(kind) else f"#{n}" for n, kind in enumerate(kinds, 1)]
+    as_text = [f"CAST(#{n} AS VARCHAR)" if text else f"#{n}" for n, text in enumerate(foreign, 1)]
     quoted = ['"' + name.replace('"', '""') + '"' for name in names]
     return relation.project(", ".join(f"{value} AS {name}" for value, name in zip(as_text, quoted, strict=True)))
 
