@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from triage.parse.layout import SLASHED, Layout
+from triage.parse.layout import ISO, SLASHED, Layout
 
 _CLF = r"(?P<ts>\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d)(?:\.(?P<frac>\d{1,9}))? (?P<zone>[+-]\d{4})"
 
@@ -10,8 +10,8 @@ LAYOUTS = (
     Layout(
         "access.clf",
         "nginx",
-        r"(?P<head>(?:(?P<vhost>[\w.\-]+:\d+) )?)(?P<client>[0-9a-zA-Z.:_%\-]+)(?:, [0-9a-fA-F.:]+)* \S+ (?P<user>\S+) \[" + _CLF + r"\] "
-        r'"(?:(?P<method>[A-Z]+) (?P<path>[^" ]*)[^"]*|(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)'
+        r"(?P<head>(?:(?P<vhost>[\w.\-]+:\d+) )?)(?P<client>[0-9a-fA-F.:%]+|[\w.\-]+(?::\d+)?|)(?:, [0-9a-fA-F.:]+)* \S+ (?P<user>\S+) \[" + _CLF + r"\] "
+        r'"(?:(?P<method>[A-Z]+) (?P<path>(?:[^" \\]|\\.)*)[^"]*|(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)'
         r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?(?P<rest>[^\n]*)',
         clock="clf",
         single=True,
@@ -30,12 +30,32 @@ LAYOUTS = (
         r"(?:\[pid (?P<pid>\d+)(?::tid (?P<thread>\d+))?\] )?(?:\[client (?P<client>[^\]]+)\] )?)",
         clock="ctime",
     ),
-    Layout(
-        "access.aiohttp_werkzeug",
+    Layout(  # Werkzeug, aiohttp, and Daphne with a port and without a status for sockets
+        "access.zoneless",
         "app",
-        r"(?P<head>)(?P<client>[0-9a-fA-F.:]+) - - \[(?P<ts>\d{1,2}/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d)\] "
-        r'"(?P<method>[A-Z]+) (?P<path>[^" ]*)[^"]*" (?P<status>\d{3}) (?P<size>\d+|-)',
+        r"(?P<head>)(?P<client>[0-9a-fA-F.:]+|\[[0-9a-fA-F:]+\]:\d+|[\w.\-]+(?::\d+)?) - - \[(?P<ts>\d{1,2}/[A-Z][a-z]{2}/\d{4}[ :]\d\d:\d\d:\d\d)\] "
+        r'"(?P<method>[A-Z]+) (?P<path>[^" ]*)[^"]*" (?:(?P<status>\d{3})|-) (?P<size>\d+|-)',
         clock="clf",
+        single=True,
+    ),
+    Layout(  # gevent
+        "access.gevent",
+        "app",
+        r"(?P<head>)(?P<client>[0-9a-fA-F.:]+|-) - - \[" + ISO + r'\] "(?P<method>[A-Z]+) (?P<path>[^" ]*)[^"]*" (?P<status>\d{3}) (?P<size>\d+|-)',
+        single=True,
+    ),
+    Layout(
+        "access.uwsgi",
+        "app",
+        r"(?P<head>)\[pid: (?P<pid>\d+)\|app: [^\]]*\] (?P<client>\S*) \((?P<user>[^)]*)\) \{[^}]*\} \[[A-Z][a-z]{2} (?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\] "
+        r"(?P<method>[A-Z]+) (?P<path>\S+) => generated (?P<size>\d+) bytes in (?P<took>\d+) (?P<unit>msecs|micros) \(HTTP/[\d.]+ (?P<status>\d{3})\)",
+        clock="loose",
+        single=True,
+    ),
+    Layout(  # Envoy and Istio: flags and reasons between the status and bytes in, bytes out and milliseconds
+        "access.envoy",
+        "nginx",
+        r"(?P<head>)\[" + ISO + r'(?P<zone>Z)\] "(?P<method>[A-Z]+) (?P<path>\S+)[^"]*" (?P<status>\d{3}) \S+(?: [^\n"]*?"?[^\n"]*"?)*? \d+ (?P<size>\d+) (?P<took>\d+) ',
         single=True,
     ),
     Layout(

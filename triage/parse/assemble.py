@@ -64,6 +64,7 @@ def assemble(lines: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ..
     frame = _cut_long(frame)
     frame = frame.with_columns(layout=pl.when(pl.col("opens") & pl.col("strong")).then("layout"))
     frame = frame.with_columns(block=pl.col("i").filter("opens").gather(pl.col("opens").cum_sum() - 1))
+    frame = _blank_before(frame, csv)
     if streams:
         frame = frame.sort("i")
     blocks = frame.filter(pl.col("block") == pl.col("i")).select("i", "stream", "first", "layout", "text")
@@ -73,6 +74,23 @@ def assemble(lines: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ..
         rooted = record.to_frame("block").join(merged, on="block", how="left", maintain_order="left")
         record = rooted.select(pl.coalesce("root", "block")).to_series()
     return Assembly(frame["block"], record.alias("record"), blocks["i"], frame["layout"], frame["traceback"])
+
+
+def _blank_before(frame: pl.DataFrame, csv: list[int]) -> pl.DataFrame:
+    """Blank lines that go on with nothing belong to the record behind them: Celery's banner begins with one."""
+    blank = ~frame["text"].str.contains(r"\S")
+    if not (blank & frame["opens"]).any():
+        return frame
+    blocks = frame.group_by("block", maintain_order=True).agg(
+        pl.col("stream").first(), pl.col("near").first(), ~pl.col("text").str.contains(r"\S").any().alias("blank"),
+        pl.col("layout").first().is_in(csv).fill_null(False).alias("closed"),
+    )  # fmt: skip
+    blocks = blocks.with_columns(chain=(~pl.col("near")).cum_sum())
+    target = pl.when(~pl.col("blank")).then(pl.when(~pl.col("closed")).then("block").otherwise(-1))
+    blocks = blocks.with_columns(target=target.backward_fill().over("stream", "chain"))
+    moved = blocks.filter(pl.col("blank") & (pl.col("target") >= 0)).select("block", "target")
+    frame = frame.join(moved, on="block", how="left", maintain_order="left")
+    return frame.with_columns(block=pl.coalesce("target", "block")).drop("target")
 
 
 def _near() -> pl.Expr:
@@ -154,12 +172,11 @@ def _judged(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
 
 def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
     """Add `joins`: a traceback that belongs to the record before it."""
-    celery = tagged(layouts, "task")
     # A line of pairs stands alone, but a logger that writes such lines prints its tracebacks below them.
     pairs = pl.col("layout").first().over("head").is_in(tagged(layouts, "logfmt"))
     words = heads.select(
         i=pl.col("row").cast(pl.Int64),
-        ready=(pl.col("number").is_null() | (pl.col("number") >= 13) | pl.col("layout").is_in(celery)),
+        ready=(pl.col("number").is_null() | (pl.col("number") >= 13)),
         message="message",
     )
     frame = frame.join(words, on="i", how="left", maintain_order="left")

@@ -8,7 +8,8 @@ LAYOUTS = (
     Layout(
         "celery.line",
         "celery",
-        r"(?P<head>\[" + ISO + r": (?P<level>[A-Z]+)/(?P<thread>[^\]]+)\] ?)",
+        # Up to Celery 3.0 a task's lines named it in brackets.
+        r"(?P<head>\[" + ISO + r": (?P<level>[A-Z]+)/(?P<thread>[^\]]+)\] ?(?:\[(?P<task_name>[\w.]+)\((?P<task_id>[\w\-]+)\)\] ?)?)",
         tags=frozenset({"task"}),
     ),
     Layout("celery.banner", "celery", r"(?P<head>) -{6,} \S+@\S+ v\d[^\n]*", tags=frozenset({"banner"})),

@@ -22,7 +22,8 @@ _STATES: tuple[tuple[str, str], ...] = (
     ("unregistered", r"^Received unregistered task of type "),
     ("sent", r"^Scheduler: Sending due task "),
 )
-_ELSEWHERE = ascii_classes(rf"(?: for |revoked task: |Received task: |Rejecting ){_NAME}")
+_ELSEWHERE = ascii_classes(rf"(?: for |revoked task: |Received task: |Rejecting |^Task accepted: ){_NAME}")
+_SENT = ascii_classes(r"^(?P<name>[\w.\-:]+) sent\. id->(?P<id>[\w\-]+)")
 _DUE = ascii_classes(r"^Scheduler: Sending due task (?P<entry>.+) \((?P<name>[\w.\-:]+)\)\s*$")
 _RETRY_IN = r"Retry in ([0-9.]+)s|Trying again in ([0-9.]+) seconds"
 _RAISED = ascii_classes(
@@ -31,18 +32,19 @@ _RAISED = ascii_classes(
 )
 _ANY_STATE = "|".join(f"(?:{regex})" for _, regex in _STATES)
 # One of these is in every message that any of the regexes can match that are not asked of all messages.
-_RARE = [" for ", "revoked task: ", "Received task: ", "Rejecting ", "Sending due task ", "unregistered task", "Retry in ",
+_RARE = [" for ", "Task accepted: ", " sent. id->", "revoked task: ", "Received task: ", "Rejecting ", "Sending due task ", "unregistered task", "Retry in ",
          "Trying again in ", "raised ", "retry: ", "INTERNAL ERROR: ", "exited with '"]  # fmt: skip
 
 
-def add(records: pl.DataFrame, layouts: list[int], extra: list[pl.DataFrame]) -> pl.DataFrame:
+def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     """Add task_id, task_name, duration, exception and the `celery.*` attributes to Celery's records."""
-    own = records.filter(pl.col("layout").is_in(layouts)).select("i", "message")
+    own = records.filter(pl.col("source").is_in(["celery", "beat"])).select("i", "message")
     message = own["message"].fill_null("")
     rare = message.str.contains_any(_RARE)
     direct = message.str.extract_groups(_TASK).struct.unnest()
     other = _groups_where(message, rare, _ELSEWHERE)
     due = _groups_where(message, rare, _DUE)
+    sent = _groups_where(message, rare, _SENT)
     state = _state(message)
     runtime = message.str.extract(r"succeeded in ([0-9.eE+\-]+)s")
     unregistered = _groups_where(message, rare, r"^Received unregistered task of type '(?P<name>[^']+)'")["name"]
@@ -50,8 +52,8 @@ def add(records: pl.DataFrame, layouts: list[int], extra: list[pl.DataFrame]) ->
     thrown = _groups_where(message, rare, _RAISED)
     seconds = runtime.cast(pl.Float64, strict=False)
     found = own.select("i").with_columns(
-        task_id_found=pl.select(pl.coalesce(direct["id"], other["id"])).to_series(),
-        task_name_found=pl.select(pl.coalesce(direct["name"], other["name"], due["name"], unregistered)).to_series(),
+        task_id_found=pl.select(pl.coalesce(direct["id"], other["id"], sent["id"])).to_series(),
+        task_name_found=pl.select(pl.coalesce(direct["name"], other["name"], due["name"], sent["name"], unregistered)).to_series(),
         runtime_ms=seconds * 1000,
         type_found=thrown["type"],
         args_found=thrown["args"].str.strip_chars_end(",").str.replace(r"""^['"](?s:(.*))['"]$""", "$1"),

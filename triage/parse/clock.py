@@ -20,9 +20,9 @@ FORMATS = {
     "month_day": "%Y %m-%d %H:%M:%S", "tornado": "%y%m%d %H:%M:%S",
     "month_day_dot": "%Y %m.%d %H:%M:%S", "compact": "%y%m%d %H%M%S", "short": "%y/%m/%d %H:%M:%S", "health": "%Y%m%d-%H:%M:%S",
 }  # fmt: skip
-LOOSE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S",
-         "%d %b %Y %H:%M:%S", "%b %d %Y %H:%M:%S", "%b %d %Y %I:%M:%S %p")  # fmt: skip
-YEARLESS = frozenset({"redis_yearless", "syslog", "klog", "month_day", "month_day_dot"})
+LOOSE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d %m %Y %H:%M:%S", "%d %b %Y %H:%M:%S",
+         "%b %d %Y %H:%M:%S", "%b %d %Y %I:%M:%S %p", "%b %d %H:%M:%S %Y")  # fmt: skip
+YEARLESS = frozenset({"yearless", "redis_yearless", "syslog", "klog", "month_day", "month_day_dot"})
 # Abbreviations as Postgres's "Default" set reads them; one that the configured zone uses itself goes by that zone.
 ABBREVIATIONS = {
     "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "BST": 60, "CET": 60, "CEST": 120, "MEZ": 60, "MESZ": 120,
@@ -49,11 +49,18 @@ def local_time(ts: pl.Series, frac: pl.Series | None, clock: str, year: int) -> 
         parsed = ts.str.slice(4).str.replace(r"\.\d+", "").str.to_datetime("%b %e %H:%M:%S %Y", strict=False, time_unit="us")
         frac = ts.str.extract(r"\.(\d+)")
     elif clock == "time":
-        parsed = ("1970-01-01 " + ts).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+        parsed = ("1970-01-01 " + ts.str.replace(r"^([0-9]{2}:[0-9]{2})$", "$1:00")).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
     elif clock == "loose":
-        plain = ts.str.replace(",", "", literal=True).str.replace(r"^([0-9]{2}[ \-][A-Z][a-z]{2}[ \-])([0-9]{2}) ", "${1}20$2 ")
+        plain = ts.str.replace_all(r"[, ]+", " ").str.replace(r"([0-9]{4}):", "$1 ")
+        plain = plain.str.replace(r"^([0-9]{1,2})[\-/]([A-Z][a-z]{2})[\-/]|^([0-9]{2})[.\-]([0-9]{2})[.\-]", "$1$3 $2$4 ")
+        plain = plain.str.replace(r"^([0-9]{1,2} [A-Z][a-z]{2} |[0-9]{2}/[0-9]{2}/)([0-9]{2}) ", "${1}20$2 ")
         parsed = pl.select(
             pl.coalesce(plain.str.to_datetime(form, strict=False, time_unit="us") for form in LOOSE)
+        ).to_series()
+    elif clock == "yearless":
+        plain = ts.str.replace_all(r"[, ]+", " ").str.replace_all(r"[/]", "-").str.replace(r" ([0-9]{2}:[0-9]{2})$", " $1:00")
+        parsed = pl.select(
+            pl.coalesce((f"{year} " + plain).str.to_datetime(form, strict=False, time_unit="us") for form in (FORMATS["month_day"], FORMATS["syslog"]))
         ).to_series()
     elif clock in YEARLESS:
         parsed = (f"{year} " + ts.str.replace_all(r"  +", " ")).str.to_datetime(FORMATS[clock], strict=False, time_unit="us")
@@ -76,7 +83,7 @@ def _plausible(times: pl.Series) -> pl.Series:
 
 def offset_minutes(zone: str, configured: str | None) -> int | None:
     """Minutes east of UTC of a printed zone, or None where it cannot be told."""
-    found = re.fullmatch(r"<?([+-])(\d\d):?(\d\d)?>?", zone)
+    found = re.fullmatch(r"(?:UTC|GMT)?<?([+-])(\d\d):?(\d\d)?>?", zone)
     if found:
         minutes = int(found[2]) * 60 + int(found[3] or 0)
         return -minutes if found[1] == "-" else minutes

@@ -5,18 +5,22 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-from triage.parse import celery_fields, postgres_fields, severity
+from triage.parse import access_fields, celery_fields, postgres_fields, severity, stacks
 from triage.parse.assemble import Assembly, tagged
 from triage.parse.exceptions import Raised, raised
 from triage.parse.heads import Heads
 from triage.parse.layout import Layout, ascii_classes
 from triage.schema import ATTRIBUTES
 
-_HAS_TRACEBACK = "Traceback (most recent call last):"
+_HAS_TRACEBACK = "Traceback (most recent call last)"
 # The plain case, which needs no Python: frames, indented or blank, and then the exception at the left margin.
 _ONE_TRACEBACK = ascii_classes(
     r"(?:^|\n)Traceback \(most recent call last\):\n(?:[ \t>^~|+][^\n]*\n|\n)*([A-Za-z_][\w.]*)(?:: ?|\n|$)((?s:.*))$"
 )
+_JOURNAL = {"message": "MESSAGE", "pid": "_PID", "level": "PRIORITY", "service": "SYSLOG_IDENTIFIER", "host": "_HOSTNAME"}
+# rich draws a box around the frames.
+_RICH = ascii_classes(r"╭─+ ?Traceback \(most recent call last\)[^\n]*(?s:.*)\n[ \t]*╰─+╯[ \t]*\n[ \t]*([A-Za-z_][\w.]*)(?:: ?|\n|$)((?s:.*))$")
+_CALL_STACK = r"(?s)\nCall stack:\n.*"  # what logging prints behind its own error
 # Correlation keys in `key=value` form, as people write them into messages.
 _IDS = {
     "request_id": r"(?:request_id|requestId|req_id|correlation_id|x-request-id|request-id)",
@@ -30,16 +34,15 @@ def add_details(
 ) -> pl.DataFrame:
     """Add or complete every typed column, and `attributes`; `records` has the columns of HEADS."""
     records = records.join(_unprefixed(own, assembly, table), on="i", how="left", maintain_order="left")
-    records = records.with_columns(message=_message(records))
+    records = _journal(records.with_columns(message=_message(records)), layouts)
     extra: list[pl.DataFrame] = []
-    celery = tagged(layouts, "task")
-    if records["layout"].is_in(celery).any():
-        records = celery_fields.add(records, celery, extra)
+    if records["source"].is_in(["celery", "beat"]).any():
+        records = celery_fields.add(records, extra)
     postgres = [n for tag in ("postgres", "csvlog") for n in tagged(layouts, tag)]
     if records["layout"].is_in(postgres).any() or (records["source"] == "postgres").any():
         records = postgres_fields.add(records, own, assembly, table, postgres, extra)
-    records = _access(records, extra)
-    records = _exceptions(records, extra)
+    records = access_fields.add(records, extra)
+    records = stacks.add(_exceptions(records, extra), extra)
     records = _ids(records)
     records = records.with_columns(
         severity_text="level", severity_number=_numbers(records, layouts), scope_name="logger", process_id="pid", thread_name="thread",
@@ -84,6 +87,19 @@ def _found(records: pl.DataFrame, first: pl.Series, later: pl.Series) -> pl.Seri
     return later.zip_with(opened & later.is_not_null(), first)
 
 
+def _journal(records: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:
+    """The members of journald's verbose entries."""
+    own = records["layout"].is_in(tagged(layouts, "journal")).fill_null(False)
+    if not own.any():
+        return records
+    members = {name: pl.col("body").str.extract(rf"(?m)^\s+{key}=(.*)$") for name, key in _JOURNAL.items()}
+    priority = members.pop("level").replace_strict({str(n): word for n, word in severity.SYSLOG.items()}, default=None, return_dtype=pl.String)
+    return records.with_columns(
+        pl.when(pl.lit(own)).then(pl.coalesce(value, name)).otherwise(name).alias(name)
+        for name, value in {**members, "level": priority}.items()
+    )
+
+
 def _numbers(records: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.Series:
     numbers = records["number"]
     missing = numbers.is_null() & records["level"].is_not_null()
@@ -98,33 +114,24 @@ def _numbers(records: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.Series:
     return numbers.set(bare, 17) if bare.any() else numbers
 
 
-def _access(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
-    """uvicorn's access line as the message of any layout, JSON included."""
-    message = records["message"]
-    may = message.str.contains(r'^[0-9a-fA-F.:\[\]]+ - "[A-Z]+ ').fill_null(False) & records["status"].is_null()
-    if not may.any():
-        return records
-    some = records.filter(may)
-    regex = r'^(?P<client>\S+) - "(?P<method>[A-Z]+) (?P<path>[^" ]*)(?: HTTP/[0-9.]+)?" (?P<status>[0-9]{3})'
-    parts = some["message"].str.extract_groups(regex).struct.unnest()
-    for name, key in (("method", "http.request.method"), ("path", "url.path"), ("client", "client.address")):
-        extra.append(pl.DataFrame({"i": some["i"], "value": parts[name]}).select("i", pl.lit(key).alias("key"), "value"))
-    found = pl.DataFrame({"i": some["i"], "status_found": parts["status"]})
-    records = records.join(found, on="i", how="left", maintain_order="left")
-    return records.with_columns(status=pl.coalesce("status", "status_found")).drop("status_found")
-
-
 def _exceptions(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     few = records.filter((pl.col("line_count") > 1) | pl.col("exception").is_not_null())
-    few = few.select("i", "traceback", text=pl.coalesce("unprefixed", "exception", "body"))
+    # uvicorn begins a traceback behind the head itself.
+    behind = pl.when(pl.col("message").str.starts_with(_HAS_TRACEBACK)).then(
+        pl.format("{}{}", "message", pl.col("body").str.replace(r"^[^\n]*", ""))
+    )
+    few = few.select("i", "traceback", text=pl.coalesce("unprefixed", "exception", behind, "body"))
     few = few.filter(pl.col("text").str.contains(_HAS_TRACEBACK, literal=True))
     if few.is_empty():
         return records
     simple = few["text"].str.extract_groups(_ONE_TRACEBACK).struct.unnest().rename({"1": "type_found", "2": "text_found"})
+    boxed = few["text"].str.extract_groups(_RICH).struct.unnest()
     frame = pl.concat([few, simple], how="horizontal").with_columns(
-        pl.col("text_found").str.strip_chars().replace("", None),
+        type_found=pl.coalesce(boxed["1"], "type_found"),
+        text_found=pl.coalesce(boxed["2"], "text_found").str.replace(_CALL_STACK, "").str.strip_chars().replace("", None),
         root_found=pl.lit(None, pl.String),
-        hard=pl.col("type_found").is_null() | (pl.col("text").str.count_matches(_HAS_TRACEBACK, literal=True) > 1),
+        hard=boxed["1"].is_null()
+        & (pl.col("type_found").is_null() | (pl.col("text").str.count_matches(_HAS_TRACEBACK, literal=True) > 1)),
     )
     frame = pl.concat([frame.filter(~pl.col("hard")), _read_hard(frame.filter("hard"))])
     first = pl.col("text_found").str.extract(r"^([^\n]*)")
@@ -133,7 +140,7 @@ def _exceptions(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFram
     )
     extra.append(frame.filter(pl.col("root_found").is_not_null()).select("i", key=pl.lit("exception.root_type"), value="root_found"))
     records = records.join(frame.drop("traceback", "text", "hard"), on="i", how="left", maintain_order="left")
-    bare = pl.col("traceback") | pl.col("message").str.starts_with(_HAS_TRACEBACK)
+    bare = pl.col("traceback") | pl.col("message").str.contains(r"^(?:╭─+ ?)?Traceback \(most recent call last\)")
     return records.with_columns(
         # A traceback prints the full name, where a field or Celery's own line may have the short one.
         exception_type=pl.coalesce("type_found", "exception_type"),

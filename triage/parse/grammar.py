@@ -11,12 +11,13 @@ CONTINUES = ascii_classes(
     r'|"""$|future: <|\[(?:SQL|parameters|cached since|generated in|raw sql)\b'
     r"|\(Background on this error at|Trying again in "
     r"|[\])}]+[,;]?\s*$|Call stack:$|Message: |Arguments: \(|Object: |\^+$|~+\^"
+    r"|[│╰]|Caused by: |Suppressed: |goroutine \d+ \[|exit status \d+$|Node\.js v\d"
     r"|(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+):  ?"
     r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failure|Timeout|Group|StopIteration|Lost|Exceeded|Fault)"
     r"(?:: |:?$))"
 )
 # Where a traceback starts at the left margin, and where one starts at any depth.
-TRACEBACK = ascii_classes(r"^(?:Traceback \(most recent call last\):|  \+ Exception Group Traceback \(most recent call last\):)")
+TRACEBACK = ascii_classes(r"^(?:Traceback \(most recent call last\):|  \+ Exception Group Traceback \(most recent call last\):|╭─+ ?Traceback \(most recent call last\) ?─)")
 CHAIN = ascii_classes(r"^(?:The above exception was the direct cause|During handling of the above exception)")
 # Words in a message that announce a traceback, whatever its level.
 ANNOUNCES = r"(?i)exception|error|traceback|fail|retry|crash|raise|reject|abort|lost|:\s*$"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from triage.parse import clock, general, logfmt, postgres_prefix, severity
+from triage.parse import clock, habits, logfmt, postgres_prefix, severity
 from triage.parse.layout import Layout
 
 # What every reader of heads returns, one row per head line.
@@ -90,14 +90,14 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
     columns["message"] = message
     if "postgres" in layout.tags:
         columns["message"], columns["sqlstate"] = postgres_prefix.verbose(message)
-    for name in ("level", "logger", "pid", "thread", "zone", "status", "sqlstate", "host", "service"):
+    for name in ("level", "logger", "pid", "thread", "zone", "status", "sqlstate", "host", "service", "task_id", "task_name"):
         if name in names:
             columns[name] = groups[name]
     if "logger" in columns:
-        columns["logger"] = columns["logger"].str.strip_chars_end(":] -")
+        columns["logger"] = columns["logger"].str.strip_chars_end(":] -").replace("", None)
     if "pid2" in names:
         columns["pid"] = columns["pid"].zip_with(columns["pid"].is_not_null(), groups["pid2"])
-    if "thread" in names and "req" not in names:
+    if "thread" in names and "req" not in names and "fields" not in layout.tags:
         # A filter's request id stands where other programs print the thread.
         ids = groups["thread"].str.contains(REQUEST)
         columns["request_id"] = groups["thread"].zip_with(ids, groups["thread"].clear(own.height)).replace("-", None)
@@ -114,16 +114,20 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
         columns["zone"] = pl.select(pl.when(known).then(pl.lit("UTC")).otherwise(columns.get("zone"))).to_series()
     if layout.clock == "epoch":
         columns["zone"] = pl.Series(["UTC"]).new_from_index(0, own.height)
+    if "took" in names:
+        micro = groups["unit"].eq("micros").fill_null(False) if "unit" in names else pl.Series([False]).new_from_index(0, own.height)
+        took = groups["took"].cast(pl.Float64, strict=False)
+        columns["duration_ms"] = (took / 1000).zip_with(micro, took)
     if "level" in columns:
         columns["number"] = severity.numbers(columns["level"])
     for name in names & ATTRIBUTES.keys():
         if name == "user" and layout.source != "postgres":
             heads.attribute(own["row"], "user.name", groups[name].replace("-", None))
         else:
-            heads.attribute(own["row"], ATTRIBUTES[name], groups[name])
+            heads.attribute(own["row"], ATTRIBUTES[name], groups[name].replace("-", None))
     frame = pl.DataFrame([columns[name].alias(name) for name in columns])
     if "fields" in layout.tags:
-        frame = general.read(frame, groups, heads)
+        frame = habits.read(frame, groups, heads)
         frame = frame.with_columns(number=severity.numbers(frame["level"]))
     if "pairs" in layout.tags:
         frame = logfmt.console(frame, heads)

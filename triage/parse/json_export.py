@@ -13,6 +13,13 @@ from triage.parse.syslog import rfc3339
 _STREAM = r'"stream" ?: ?"std(?:out|err)"'
 JSON_FILE = rf'^\{{.*(?:"log" ?: ?".*{_STREAM}|{_STREAM}.*"log" ?: ?").*\}}\s*$'
 JOURNAL = r'^\{.*"__REALTIME_TIMESTAMP" ?: ?"\d+".*\}\s*$'
+# What fluent-bit, fluentd, Vector, Filebeat and Loki's export put around a line; with a level of its own beside it an
+# object is the application's.
+SHIPPED = (
+    r'^\{(?:.*[,{] ?)?"(?:log|line|message)" ?: ?".*"(?:kubernetes|container_id|container_name|docker|labels|source_type|ingestionTime)" ?:'
+    r'|^\{.*"(?:kubernetes|container_id|container_name|docker|labels|source_type|ingestionTime)" ?:.*"(?:log|line|message)" ?: ?"'
+)
+NOT_SHIPPED = r'"(?:level|levelname|severity|log\.level|lvl|event)" ?:'
 PAYLOAD = r'^\{(?:.*[,{] ?)?"textPayload" ?: ?".*"timestamp" ?: ?"|^\{.*"timestamp" ?: ?".*"textPayload" ?: ?"'
 # The order in which the engine writes the members; anything else goes through a JSON reader.
 _USUAL = (
@@ -107,6 +114,34 @@ def _entry(text: str) -> tuple[str | int | None, ...]:
         return (text, None, None, None, None, None, None, None)
 
 
+def shipped(text: pl.Series) -> pl.DataFrame:
+    """The line that a shipper carries, with what it knows of the container."""
+    rows = [_shipped(one) for one in text]
+    names = ("text", "at", "log_iostream", "container_name", "service_name", "host")
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    epoch = frame["at"].str.extract(r"^(\d{10}(?:\.\d+)?|\d{13}|\d{19})$")
+    digits = epoch.str.extract(r"^(\d+)").str.len_chars()
+    factor = digits.replace_strict({10: 1e6, 13: 1e3, 19: 1e-3}, default=None, return_dtype=pl.Float64)
+    moment = (epoch.cast(pl.Float64, strict=False) * factor).cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    at = moment.zip_with(moment.is_not_null(), rfc3339(frame["at"]))
+    return frame.drop("at").with_columns(at.alias("observed_timestamp"))
+
+
+def _shipped(text: str) -> tuple[str | None, ...]:
+    try:
+        value = json.loads(text)
+        line = next(value[name] for name in ("log", "line", "message") if isinstance(value.get(name), str))
+        of = value.get("kubernetes") if isinstance(value.get("kubernetes"), dict) else {}
+        at = next((value[name] for name in ("time", "@timestamp", "timestamp", "date") if name in value), None)
+        stream = next((value[name] for name in ("stream", "source") if value.get(name) in ("stdout", "stderr")), None)
+        container = of.get("container_name") or value.get("container_name")
+        container = container.removeprefix("/") if isinstance(container, str) else None
+        host = of.get("host") or value.get("host")
+        return line.rstrip("\n"), None if at is None else str(at), stream, container, container, host if isinstance(host, str) else None
+    except (ValueError, AttributeError, TypeError, StopIteration, RecursionError):
+        return text, None, None, None, None, None
+
+
 def text_payload(text: pl.Series) -> pl.DataFrame:
     """Google Cloud Logging: the program's line is a member beside the time of its receipt."""
     rows = [_payload(one) for one in text]
@@ -122,4 +157,4 @@ def _payload(text: str) -> tuple[str, str | None, str | None]:
         return text, None, None
 
 
-JSON_FILE, JOURNAL = ascii_classes(JSON_FILE), ascii_classes(JOURNAL)
+JSON_FILE, JOURNAL, SHIPPED = ascii_classes(JSON_FILE), ascii_classes(JOURNAL), ascii_classes(SHIPPED)

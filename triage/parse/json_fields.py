@@ -16,6 +16,8 @@ from triage.parse.text import apply_where
 if TYPE_CHECKING:
     from triage.parse.heads import Heads
 
+_LISTED = r'^\[\{"exc_type": ?"(?P<type>[^"]+)", ?"exc_value": ?"(?P<value>(?:[^"\\]|\\.)*)"'
+_CLF = r"^([0-9]{1,2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8}) ([+-][0-9]{4})$"
 MAX_KEYS = 400  # beyond it keys are data (ids), and columns for them would cost more than a Python loop
 _TIME = r"^(?P<ts>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<frac>\d+))? ?(?P<zone>Z|[+-]\d\d:?\d\d|UTC|GMT|[A-Z]{3,4})?$"
 
@@ -165,10 +167,20 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     if database:
         is_pg = frame.select(pl.any_horizontal(pl.col(name).is_not_null() for name in database)).to_series()
         columns["source"] = pl.select(pl.when(is_pg).then(pl.lit("postgres"))).to_series()
+    # OpenTelemetry's Python SDK prints ids as 0x…, Google Cloud a trace's as the path of a resource.
+    columns["trace_id"] = columns["trace_id"].str.replace(r"^0x|^projects/[^/]*/traces/", "")
+    columns["span_id"] = columns["span_id"].str.strip_prefix("0x")
+    listed = columns["exception"].str.extract_groups(_LISTED).struct.unnest()  # structlog's dict_tracebacks, outermost first
+    columns["exception_type"] = columns["exception_type"].fill_null(listed["type"])
+    columns["exception_message"] = columns["exception_message"].fill_null(listed["value"])
     heads.frames.append(conform(pl.DataFrame([series.alias(name) for name, series in columns.items()])))
+    if "request" in frame.columns:  # nginx's $request in a JSON log_format
+        line = frame["request"].str.extract_groups(r"^(?P<method>[A-Z]+) (?P<path>\S+) HTTP/").struct.unnest()
+        frame = frame.with_columns(line["method"].alias("request_method"), line["path"].alias("request_uri")) if not {
+            "request_method", "request_uri"} & set(frame.columns) else frame
     for key, name in (("method", "http.request.method"), ("path", "url.path"), ("client", "client.address")):
         heads.attribute(own["row"], name, pick(frame, KEYS[key], used))
-    kept = {"status", "code", "duration", "elapsed", "runtime", "latency", "name", "component", "c", "caller", "task", "date", "created"}
+    kept = {"error", "err", "client", "target", "channel", "status", "code", "duration", "elapsed", "runtime", "latency", "name", "component", "c", "caller", "task", "date", "created"}
     for name in frame.columns:
         if name in used and name not in kept:
             continue
@@ -200,6 +212,10 @@ def times(ts: pl.Series, year: int) -> tuple[pl.Series, pl.Series]:
     """Naive local times and their zones, from ISO text or from epoch seconds, milli-, micro- or nanoseconds."""
     parts = ts.str.extract_groups(_TIME.replace(r"\d", "[0-9]")).struct.unnest()
     local = clock.local_time(parts["ts"], parts["frac"], "iso", year)
+    clf = ts.str.extract(_CLF)
+    if clf.null_count() < clf.len():
+        local = local.zip_with(local.is_not_null(), clock.local_time(clf, None, "clf", year))
+        parts = parts.with_columns(zone=parts["zone"].fill_null(ts.str.extract(_CLF, 2)))
     number = ts.str.extract(r"^([0-9]{9,19}(?:\.[0-9]+)?)$").cast(pl.Float64, strict=False)
     scaled = pl.select(
         pl.when(number > 1e17).then(number / 1e9).when(number > 1e14).then(number / 1e6).when(number > 1e11).then(number / 1e3).otherwise(number)

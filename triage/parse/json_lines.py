@@ -11,7 +11,7 @@ from triage.parse.layout import Layout
 # Members without which an object after a line of text is that line's payload rather than a record of its own.
 _MEMBER = (
     r"\"(?:message|msg|event|level|levelname|severity|lvl|log|@timestamp|timestamp|asctime|time|ts|record|text|@t|@m"
-    r"|error_severity|logger|body|Body|SeverityText|severityText|log\.level)\"\s*:"
+    r"|error_severity|logger|body|Body|SeverityText|severityText|log\.level|jsonPayload|time_local|Timestamp|request)\"\s*:"
 )
 
 LAYOUTS = (
@@ -30,41 +30,41 @@ LAYOUTS = (
 KEYS: dict[str, tuple[str, ...]] = {
     "ts": ("@timestamp", "timestamp", "asctime", "time", "ts", "datetime", "date", "t", "Timestamp", "TimeStamp", "eventTime",
            "record.time.timestamp", "record.time.repr", "t.$date", "timeUnixNano", "observedTimeUnixNano", "logged_at", "created", "log_time",
-           "timeMillis", "instant.epochSecond", "@t", "record.timestamp", "record.log_time"),
-    "level": ("log.level", "level", "levelname", "severity", "severity_text", "severityText", "lvl", "log_level", "loglevel", "LogLevel",
-              "error_severity", "record.level.name", "record.error_severity", "s", "@l", "level_name", "Level", "SeverityText", "Severity"),
+           "timeMillis", "instant.epochSecond", "@t", "record.timestamp", "record.log_time", "time_local", "time_iso8601", "start_time", "StartUTC", "dt", "created_at", "eventTimestamp", "receiveTimestamp", "fields.timestamp", "jsonPayload.timestamp"),
+    "level": ("log.level", "levelname", "level_name", "level", "severity", "severity_text", "severityText", "lvl", "log_level", "loglevel", "LogLevel",
+              "error_severity", "record.level.name", "record.error_severity", "s", "@l", "Level", "SeverityText", "Severity", "fields.level", "jsonPayload.level", "jsonPayload.severity"),
     "level_number": ("severity_number", "severityNumber", "SeverityNumber", "record.level.no"),
     "message": ("message", "msg", "event", "body", "record.message", "Body", "Message", "body.stringValue", "text", "log", "@m", "@mt",
-                "error_message", "short_message", "textPayload", "event.message"),
+                "error_message", "short_message", "textPayload", "event.message", "RenderedMessage", "MessageTemplate", "fields.message", "jsonPayload.message", "jsonPayload.msg", "jsonPayload.event", "log.message", "error", "err"),
     "logger": ("logger", "name", "logger_name", "log.logger", "loggerName", "record.name", "component", "c", "source_context",
-               "instrumentation_scope.name", "scope.name", "SourceContext", "caller"),
+               "instrumentation_scope.name", "scope.name", "SourceContext", "caller", "channel", "target", "Properties.SourceContext", "fields.logger", "jsonPayload.logger"),
     "pid": ("pid", "process", "process_id", "process.pid", "process.id", "record.process.id", "processId", "record.process_id"),
     "thread": ("threadName", "thread_name", "thread", "process.thread.name", "record.thread.name", "taskName", "processName"),
     "service": ("service.name", "service_name", "service", "resource.service.name", "resource.attributes.service.name", "Resource.service.name"),
     "host": ("host.name", "hostname", "host.hostname", "host", "HOSTNAME"),
     "exception": ("exc_info", "exception", "exc_text", "traceback", "stack_trace", "error.stack_trace", "exception.stacktrace",
-                  "attributes.exception.stacktrace", "Attributes.exception.stacktrace", "stack", "stacktrace", "err.stack", "error.stack", "exception.traceback", "record.exception.traceback"),
+                  "attributes.exception.stacktrace", "Attributes.exception.stacktrace", "stack", "stacktrace", "err.stack", "error.stack", "exception.traceback", "record.exception.traceback", "@x", "Exception", "exc", "error_stack", "errorStack", "jsonPayload.exception"),
     "exception_type": ("error.type", "exception.type", "attributes.exception.type", "Attributes.exception.type", "exc_type", "exception_type", "error_type", "err.type",
-                       "record.exception.type", "error.kind", "err.name", "errorType", "exception_class", "exception.class"),
+                       "record.exception.type", "error.kind", "err.name", "errorType", "exception_class", "exception.class", "exception_name", "exc_info.type", "error.name", "error_class", "errorClass", "context.exception.class", "exc_class"),
     "exception_message": ("error.message", "exception.message", "attributes.exception.message", "Attributes.exception.message", "exc_message", "exception_message",
-                          "record.exception.value", "err.message", "exc_value", "errorMessage"),
-    "duration_ms": ("duration_ms", "elapsed_ms", "response_time_ms", "latency_ms", "took_ms", "time_ms", "durationMs", "responseTime", "elapsed_milliseconds"),
-    "duration_s": ("duration_s", "elapsed_s", "duration_seconds", "elapsed_seconds", "request_time", "process_time", "duration", "elapsed", "runtime", "latency"),
+                          "record.exception.value", "err.message", "exc_value", "errorMessage", "context.exception.message"),
+    "duration_ms": ("duration_ms", "elapsed_ms", "response_time_ms", "latency_ms", "took_ms", "time_ms", "durationMs", "responseTime", "elapsed_milliseconds", "Elapsed", "Properties.Elapsed", "request_time_ms", "duration_millis"),
+    "duration_s": ("duration_s", "elapsed_s", "duration_seconds", "elapsed_seconds", "request_time", "process_time", "duration", "elapsed", "runtime", "latency", "httpRequest.latency", "http.response_time", "response_time"),
     "duration_ns": ("event.duration",),
     "status": ("status_code", "http.response.status_code", "http.status_code", "response.status_code", "statusCode", "status", "http_status", "res.statusCode", "httpRequest.status",
                "attributes.http.status_code", "attributes.http.response.status_code", "Attributes.http.status_code",
-               "Attributes.http.response.status_code", "code"),
-    "method": ("http.request.method", "httpRequest.requestMethod", "http.method", "method", "request.method", "req.method", "request_method"),
-    "path": ("url.path", "httpRequest.requestUrl", "path", "http.target", "request.path", "req.url", "url", "request_uri", "uri", "http.route", "request_path"),
-    "client": ("client.address", "client_ip", "remote_addr", "client.ip", "remote_ip", "client_addr", "network.client.ip"),
+               "Attributes.http.response.status_code", "code", "response", "response_code", "responseCode", "DownstreamStatus", "http_status_code", "jsonPayload.status", "fields.status"),
+    "method": ("http.request.method", "httpRequest.requestMethod", "http.method", "method", "request.method", "req.method", "request_method", "RequestMethod", "verb", "http_method", "requestMethod"),
+    "path": ("url.path", "httpRequest.requestUrl", "path", "http.target", "request.path", "req.url", "url", "request_uri", "uri", "http.route", "request_path", "RequestPath", "request.uri", "request.url", "http_path", "endpoint"),
+    "client": ("client.address", "client_ip", "remote_addr", "client.ip", "remote_ip", "client_addr", "network.client.ip", "request.remote_ip", "ClientHost", "clientip", "client", "remoteAddr", "ip"),
     "sqlstate": ("state_code", "sqlstate", "pgcode", "record.sql_state_code"),
     "task_id": ("task_id", "celery.task_id", "celery_task_id", "record.extra.task_id", "data.id"),
     "task_name": ("task_name", "celery.task_name", "task", "celery_task_name", "data.name"),
     "request_id": ("request_id", "requestId", "x_request_id", "http.request.id", "correlation_id", "correlationId", "req_id", "x-request-id",
-                   "X-Request-ID", "record.extra.request_id", "trace.request_id", "reqId", "request.id", "req.id"),
+                   "X-Request-ID", "record.extra.request_id", "trace.request_id", "reqId", "request.id", "req.id", "aws_request_id", "function_request_id", "jsonPayload.request_id", "fields.request_id"),
     "job_id": ("job_id", "jobId", "job.id", "ai_job_id", "record.extra.job_id"),
     "user_id": ("user_id", "userId", "user.id", "uid", "enduser.id", "record.extra.user_id"),
-    "trace_id": ("trace_id", "traceId", "trace.id", "otelTraceID", "dd.trace_id", "TraceId", "logging.googleapis.com/trace", "record.extra.trace_id"),
+    "trace_id": ("trace_id", "traceId", "trace.id", "otelTraceID", "dd.trace_id", "TraceId", "logging.googleapis.com/trace", "record.extra.trace_id", "traceID", "otel.trace_id", "trace", "jsonPayload.trace_id"),
     "span_id": ("span_id", "spanId", "span.id", "otelSpanID", "dd.span_id", "SpanId", "logging.googleapis.com/spanId"),
 }  # fmt: skip
 POSTGRES_KEYS: dict[str, str] = {  # Postgres's jsonlog and CloudNativePG's record to our attributes

@@ -18,18 +18,21 @@ from functools import cached_property
 from triage.regexes import ascii_classes as ascii_classes
 
 ISO = r"(?P<ts>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<frac>\d{1,9}))?"
-ZONE = r"(?: ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|UTC|GMT|[A-Z]{3,5}))?"
-NUMERIC_ZONE = r"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d|UTC|GMT))?"
+NUMERIC_ZONE = r"(?: ?(?P<zone>Z|(?:UTC|GMT)?[+-]\d\d:?\d\d|UTC|GMT))?"
 SLASHED = r"(?P<ts>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:[.,](?P<frac>\d{1,9}))?"
 LEVEL = (
     r"(?P<level>(?i:TRACE|DEBUG|VERBOSE|INFORMATION|INFO|SUCCESS|NOTICE|WARNING|WARN|ERROR|ERR|EXCEPTION|CRITICAL"
     r"|CRIT|FATAL|ALERT|PANIC|SEVERE|EMERGENCY|EMERG))"
 )
-OTHER_STAMP = (  # basicConfig's datefmt as people write it: 11/23/2026 05:22:05 PM, 23-Nov-26 17:22:05, 23 Nov 2026 17:22:05
-    r"(?P<ts>(?:\d\d/\d\d/\d{4}|[A-Z][a-z]{2} \d\d,? \d{4}|\d\d[ \-][A-Z][a-z]{2}[ \-]\d{2}(?:\d{2})?),? \d\d:\d\d:\d\d(?: [AP]M)?)(?:[.,](?P<frac>\d{1,9}))?"
-)
+_WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
+_CLOCK_TIME = r"\d{1,2}:\d\d:\d\d"
+# basicConfig's datefmt as people write it: 11/23/2026 05:22:05 PM, 23-Nov-26 17:22:05, 23.11.2026, Mon Nov 23 17:22:05 2026
+OTHER_STAMP = (
+    _WEEKDAY + r"(?P<ts>(?:(?:\d\d/\d\d/\d{2}(?:\d{2})?|\d\d[.\-]\d\d[.\-]\d{4}|[A-Z][a-z]{2} [ \d]?\d,? \d{4}|\d{1,2}[ \-/][A-Z][a-z]{2}[ \-/]\d{2}(?:\d{2})?)[, :]{1,2}"
+    + _CLOCK_TIME + r"(?: [AP]M)?|[A-Z][a-z]{2} [ \d]\d " + _CLOCK_TIME + r" \d{4}))(?:[.,](?P<frac>\d{1,9}))?"
+)  # fmt: skip
+YEARLESS_STAMP = r"(?P<ts>(?:\d\d[\-/]\d\d|[A-Z][a-z]{2} [ \d]?\d),? \d\d:\d\d(?::\d\d)?)(?:[.,](?P<frac>\d{1,9}))?"
 TIME_ONLY = r"(?P<ts>[0-2]\d:[0-5]\d:[0-5]\d)(?:[.,](?P<frac>\d{1,9}))?"
-LOGGER = r"(?P<logger>[A-Za-z_][\w.$\-]*)"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ _TIME = r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|UTC|[+-]\d\d:?\
 
 def value(text: pl.Series, keys: str) -> pl.Series:
     """The value of the first of some keys, unquoted."""
-    found = text.str.extract_groups(rf'(?:^|\s)(?:{keys})=(?:"(?P<q>(?:[^"\\]|\\.)*)"|(?P<b>[^\s"]*))').struct.unnest()
-    quoted = found["q"].str.replace_all(r"\\(.)", "$1")
+    regex = rf"""(?:^|\s)(?:{keys})=(?:"(?P<q>(?:[^"\\]|\\.)*)"|'(?P<s>(?:[^'\\]|\\.)*)'|(?P<b>[^\s"']*))"""
+    found = text.str.extract_groups(regex).struct.unnest()
+    quoted = found["q"].fill_null(found["s"]).str.replace_all(r"\\(.)", "$1")
     return quoted.zip_with(quoted.is_not_null(), found["b"])
 
 
@@ -28,7 +29,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     text = own["text"]
     time = value(text, "time|ts|t|timestamp|at")
     parts = time.str.extract_groups(_TIME.replace("(", "(", 1)).struct.unnest()
-    level = value(text, "level|lvl|severity")
+    level = value(text, "level|lvl|severity|loglevel|log_level")
     level = level.fill_null(time.str.extract(r"^(info|error|warn(?:ing)?)$"))  # Heroku's router: at=error code=H12
     epoch = clock.local_time(time.str.extract(r"^(\d{10}(?:\.\d+)?)$"), None, "epoch", year)
     local = clock.local_time(parts["1"], parts["2"], "iso", year)
@@ -41,6 +42,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
             "message": message.zip_with(message.is_not_null(), text), "logger": value(text, "logger|component|module"),
             "trace_id": value(text, "trace_id|traceID|traceId"), "request_id": value(text, "request_id|req_id|requestId"),
             "status": value(text, "status|status_code").fill_null(value(text, "code")).str.extract(r"^(\d{3})$"),
+            **{name: value(text, keys) for name, keys in IDS.items() if name not in ("trace_id", "request_id")},
         }
     )  # fmt: skip
     heads.frames.append(conform(frame))
@@ -53,7 +55,7 @@ _CONSOLE = (
     rf"^(?P<event>.*?)(?: {{2,}})(?:\[(?P<logger>[0-9A-Za-z_.\-]+)\] *)?(?P<pairs>(?:{_PAIR}(?: +|$))*)\s*$",
     rf"^(?P<event>.{{30,}}?) (?:\[(?P<logger>[0-9A-Za-z_.\-]+)\] *)?(?P<pairs>(?:{_PAIR}(?: +|$))+)\s*$",
 )
-_IDS = {name: f"{name}|{name[:-3]}Id" for name in ("request_id", "job_id", "task_id", "user_id", "trace_id", "span_id")}
+IDS = {name: f"{name}|{name[:-3]}Id" for name in ("request_id", "job_id", "task_id", "user_id", "trace_id", "span_id")}
 
 
 def console(frame: pl.DataFrame, heads: Heads) -> pl.DataFrame:
@@ -65,7 +67,7 @@ def console(frame: pl.DataFrame, heads: Heads) -> pl.DataFrame:
     plain = pairs.str.replace_all(r"='([^']*)'", '="$1"')
     return frame.with_columns(
         message=found["event"].fill_null(frame["message"]), logger=found["logger"],
-        **{name: value(plain, keys) for name, keys in _IDS.items()},
+        **{name: value(plain, keys) for name, keys in IDS.items()},
     )  # fmt: skip
 
 

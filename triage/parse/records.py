@@ -22,6 +22,13 @@ from triage.schema import LOGS, Resource
 MAX_CARRY_ROWS = 60_000  # lines kept for the next batch; beyond either bound what is open is taken as complete
 MAX_CARRY_BYTES = 64 << 20
 _LOOK_BACK = 5000  # lines searched for one with a time of its own to cut at
+CELERY_LOGGER = r"^celery(?:\.|$)|^django_celery_beat(?:\.|$)"
+CELERY_SENTENCE = r"^Task [0-9A-Za-z_.\-:]+\[[0-9a-f]{8}-[0-9a-f\-]{27}\] (?:received|succeeded in|raised|retry:|rejected|ignored)|^(?:beat: )?Scheduler: Sending due task "
+BEAT_LOGGER = r"^(?:celery\.beat|django_celery_beat)(?:\.|$)"
+BEAT_SENTENCE = (
+    r"^(?:beat: |Scheduler: |DatabaseScheduler|Writing entries|Removing corrupted schedule|Message Error: Couldn't apply scheduled task"
+    r"|[0-9A-Za-z_.\-:]+ sent\. id->)"
+)
 GENERIC = frozenset({"app", "other"})  # families that say how a line looks and not which program wrote it
 
 
@@ -75,13 +82,13 @@ def _gather(own: pl.DataFrame, assembly: Assembly, layouts: tuple[Layout, ...]) 
         follows = frame.filter(~opener)["record"].unique()
         many = frame.filter(pl.col("record").is_in(follows.implode()))
         bodies = many.group_by("record", maintain_order=True).agg(
-            body=pl.col("text").str.join("\n"), line_count=pl.len().cast(pl.Int32), end=pl.col("last").max(),
+            body=pl.col("text").str.join("\n"), line_count=pl.len().cast(pl.Int32), begin=pl.col("first").min(), end=pl.col("last").max(),
         )  # fmt: skip
         records = frame.filter(opener).join(bodies, on="record", how="left", maintain_order="left")
         records = records.with_columns(
             pl.col("body").fill_null(pl.col("text")), pl.col("line_count").fill_null(1),
-            last=pl.max_horizontal("last", "end"),
-        ).drop("end")  # fmt: skip
+            first=pl.min_horizontal("first", "begin"), last=pl.max_horizontal("last", "end"),
+        ).drop("begin", "end")  # fmt: skip
     return records.with_columns(open=_open(frame, records, mergeable))
 
 
@@ -109,11 +116,13 @@ def _whole(records: pl.DataFrame, layouts: tuple[Layout, ...], year: int, heads:
 
 def _carried(records: pl.DataFrame, year: int) -> pl.DataFrame:
     """Fill what the line does not say from what carried it."""
-    of_year = pl.col("carrier_local").dt.offset_by(f"{year - 2000}y")
-    from_carrier = pl.col("local").is_null() & pl.col("carrier_local").is_not_null()
+    carrier = pl.col("carrier_local")
+    yearless = carrier.dt.year() == syslog.NO_YEAR
+    of_year = pl.when(yearless).then(carrier.dt.offset_by(f"{year - syslog.NO_YEAR}y")).otherwise(carrier)
+    from_carrier = pl.col("local").is_null() & carrier.is_not_null()
     return records.with_columns(
         local=pl.when(from_carrier).then(of_year).otherwise("local"),
-        yearless=pl.when(from_carrier).then(True).otherwise(pl.col("yearless").fill_null(False)),
+        yearless=pl.when(from_carrier).then(yearless).otherwise(pl.col("yearless").fill_null(False)),
         level=pl.coalesce("level", "carrier_level"),
         pid=pl.coalesce("pid", "carrier_pid"),
     )
@@ -135,8 +144,12 @@ def _source(records: pl.DataFrame, layouts: tuple[Layout, ...], resource: Resour
     clf = [number for number, layout in enumerate(layouts) if layout.name == "access.clf"]
     if not proxy:
         specific = pl.when(pl.col("layout").is_in(clf)).then(pl.lit(resource.source or "app")).otherwise(specific)
+    # Celery's own loggers and sentences under a format of the application's.
+    celery = own.is_in(list(GENERIC)) & (pl.col("logger").str.contains(CELERY_LOGGER) | pl.col("message").str.contains(CELERY_SENTENCE))
+    specific = pl.when(celery.fill_null(False)).then(pl.lit("celery")).otherwise(specific)
     beat = (specific == "celery") & (
-        pl.col("message").str.contains(r"^(?:beat: |Scheduler: |DatabaseScheduler)") | (known == "beat").fill_null(False)
+        pl.col("message").str.contains(BEAT_SENTENCE) | pl.col("logger").str.contains(BEAT_LOGGER) | (pl.col("thread") == "Beat")
+        | (known == "beat").fill_null(False)
     )
     return records.select(
         pl.when(beat.fill_null(False)).then(pl.lit("beat")).otherwise(pl.coalesce(specific, by_program, known, fallback)).alias("source")

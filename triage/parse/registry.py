@@ -8,6 +8,7 @@ from triage.parse import (
     access_log,
     celery,
     general,
+    habits,
     json_lines,
     kernel,
     postgres,
@@ -20,7 +21,7 @@ from triage.parse import (
 from triage.parse.layout import Layout
 from triage.parse.options import ParseOptions
 
-FAMILIES = (celery, postgres, redis, rabbitmq, json_lines, access_log, kernel, services, systems, python, general)
+FAMILIES = (celery, postgres, redis, rabbitmq, json_lines, access_log, kernel, services, systems, python, general, habits)
 
 
 @cache

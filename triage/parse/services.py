@@ -11,7 +11,8 @@ LAYOUTS = (
     Layout(  # dockerd, containerd, Prometheus, Grafana: time="…" level=info msg="…"
         "go.logfmt",
         "other",
-        r"(?P<head>)(?:time|ts|t|timestamp|level|lvl|at|logger|caller|severity)=(?:\"[^\"]*\"|[^\s\"]+) +\w[\w.\-]*=",
+        r"(?P<head>)(?:(?:time|ts|t|timestamp|level|lvl|at|logger|caller|severity)=(?:\"[^\"]*\"|'[^']*'|[^\s\"']+) +\w[\w.\-]*="
+        r"|(?:[\w.\-]+=(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"']*) +)+(?:level|lvl|severity|loglevel|log_level|msg)=)",
         clock="none",
         single=True,
         tags=frozenset({"logfmt"}),
@@ -52,8 +53,20 @@ LAYOUTS = (
     Layout(
         "jvm.logback",
         "app",
-        r"(?P<head>" + ISO + NUMERIC_ZONE + r" \[(?P<thread>[^\]]+)\] " + LEVEL + r" +(?P<logger>[\w.$\[\]/\-]+)(?: -|:) )",
+        r"(?P<head>" + ISO + NUMERIC_ZONE + r" \[(?P<thread>[^\]\d][^\]]*)\] " + LEVEL + r" +(?P<logger>[\w.$\[\]/\-]+)(?: -|:) )",
         tier=2,
+    ),
+    Layout(  # E, [2026-02-03T10:00:00.123456 #12] ERROR -- program: text
+        "ruby.logger",
+        "app",
+        r"(?P<head>[DIWEFA], \[" + ISO + r" #(?P<pid>\d+)\] +(?P<level>DEBUG|INFO|WARN|ERROR|FATAL|ANY) -- (?P<logger>[^:\n]*): ?)",
+    ),
+    Layout(  # where Node shows the line that threw, before the error and its stack
+        "node.uncaught",
+        "app",
+        r"(?P<head>)(?:(?:file://)?/[^\s:]+\.[cm]?[jt]s|node:[\w/]+):\d+\s*$",
+        clock="none",
+        tags=frozenset({"error"}),
     ),
     Layout(
         "mysql.error",

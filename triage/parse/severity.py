@@ -12,7 +12,7 @@ LETTERS = {"I": 9, "W": 13, "E": 17, "F": 21, "D": 5, "T": 1, "C": 21, "V": 7, "
 OTHER_WORDS = {
     "INFORMATION": 9, "INFORMATIONAL": 9, "SEVERE": 17, "FINE": 5, "FINER": 3, "FINEST": 1, "CONFIG": 9, "NOTE": 10,
     "SYSTEM": 9, "CRASH": 21, "PROGRESS": 9, "SUPERVISOR": 17, "DEFAULT": 9, "DBG": 5, "INF": 9, "WRN": 13,
-    "FTL": 21, "TRC": 1, "VRB": 7, "MESSAGE": 9, "REPORT": 9, "DPANIC": 21, "UNKNOWN": 0, "CRI": 21, "SUCCEEDED": 9,
+    "FTL": 21, "TRC": 1, "VRB": 7, "MESSAGE": 9, "REPORT": 9, "DPANIC": 21, "UNKNOWN": 0, "CRI": 21, "SUCCEEDED": 9, "EROR": 17, "DBUG": 5, "VERBOSE": 7,
 }  # fmt: skip
 PYTHON_LEVELS = {10: 5, 20: 9, 25: 10, 30: 13, 40: 17, 50: 21, 5: 1, 60: 21}  # also pino and bunyan, whose 60 is fatal
 NAMES = {1: "TRACE", 5: "DEBUG", 9: "INFO", 10: "NOTICE", 13: "WARNING", 17: "ERROR", 21: "FATAL"}

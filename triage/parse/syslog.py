@@ -49,6 +49,9 @@ FORMS = (
         r'(?:-|(?:\[[^ =\]"]+(?: [^ =\]"]+="(?:[^"\\]|\\.)*")*\])+)' + _TEXT,
     ),
     Form("logplex", rf"^{_PRI}{_ISO} (?P<program>(?:app|heroku))\[(?P<pid>[\w.\-]+)\]:{_TEXT}"),
+    Form("fly", rf"^{_ISO} (?P<program>[a-z]+)\[(?P<pid>\w+)\] [a-z]{{3}} \[(?P<word>[a-z]+)\]{_TEXT}"),
+    Form("monotonic", rf"^\[ *\d+\.\d{{6}}\] {_HOST} (?P<program>[A-Za-z_/(][\w./\-@)]*)\[(?P<pid>\d+)\]:{_TEXT}"),
+    Form("full", rf"^[A-Z][a-z]{{2}} (?P<wall>\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{{1,6}})?) [A-Z]{{3,4}} {_HOST} (?:{_KNOWN_PROGRAM}){_TEXT}"),
     Form("epoch", rf"^(?P<epoch>\d{{10}}\.\d{{6}}) {_HOST} (?:{_PROGRAM}){_TEXT}"),
 )
 # Who a program's lines are from, where they do not say it themselves.
@@ -59,6 +62,7 @@ SOURCES = {
 }  # fmt: skip
 
 
+NO_YEAR = 2000  # stands for the year that a carrier does not print; it has a 29 February
 ENGINE_STAMP = r"^.{19}\.[0-9]{9}Z$"  # as the engine prints it: every part has its place
 
 
@@ -96,13 +100,17 @@ def _read(text: pl.Series, regex: str) -> pl.DataFrame:
     if "pri" in have:
         levels = {str(8 * facility + level): word for facility in range(24) for level, word in SYSLOG.items()}
         columns["carrier_level"] = parts["pri"].replace_strict(levels, default=None, return_dtype=pl.String)
+    if "word" in have:
+        columns["carrier_level"] = parts["word"].str.to_uppercase()
+    if "wall" in have:
+        columns["carrier_local"] = parts["wall"].str.head(19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
     if "at" in have:
         columns["observed_timestamp"] = rfc3339(parts["at"])
     if "epoch" in have:
         micros = parts["epoch"].str.replace(".", "", literal=True).cast(pl.Int64, strict=False)
         columns["observed_timestamp"] = micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if "old" in have:
-        spaced = "2000 " + parts["old"].str.replace("  ", " ", literal=True)
+        spaced = f"{NO_YEAR} " + parts["old"].str.replace("  ", " ", literal=True)
         columns["carrier_local"] = spaced.str.to_datetime("%Y %b %d %H:%M:%S", strict=False, time_unit="us")
     frame = pl.DataFrame([series.alias(name) for name, series in columns.items()])
     return _postgres_chunks(frame)

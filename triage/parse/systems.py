@@ -31,6 +31,9 @@ LAYOUTS = (
         "system.health", "other",
         r"(?P<head>(?P<ts>\d{8}-\d{1,2}:\d{1,2}:\d{1,2}):(?P<frac>\d{1,3})\|(?P<logger>\w+)\|(?P<pid>\d+)\|)", clock="health",
     ),
+    Layout(  # journalctl -o verbose: the members of an entry stand below its head
+        "system.journal", "other", rf"(?P<head>[A-Z][a-z]{{2}} {ISO} (?P<zone>[A-Z]{{3,4}}) \[s=[0-9a-f]+;[^\]]*\])", tags=frozenset({"journal"}),
+    ),
     Layout("system.proxifier", "other", r"(?P<head>\[(?P<ts>\d\d\.\d\d \d\d:\d\d:\d\d)\] (?P<logger>\S+(?: \*64)?) - )", clock="month_day_dot"),
     Layout("system.ras", "other", rf"(?P<head>{_RAS}\d{{4}}-\d\d-\d\d-\d\d\.\d\d\.\d\d\.\d{{6}} \S+ \w+ (?P<logger>\w+) {_LEVEL} )"),
     Layout(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from triage.parse import json_export, syslog
-from triage.parse.layout import ascii_classes
+from triage.parse.layout import ascii_classes, unnamed
 from triage.parse.text import clean
 from triage.schema import TIMESTAMP
 
@@ -62,12 +62,12 @@ def _without_inner_stamps(text: pl.Series) -> pl.Series:
 
 
 def _compose(text: pl.Series) -> pl.DataFrame:
-    parts = text.str.extract_groups(r"^(?P<name>[A-Za-z0-9][0-9A-Za-z_.\-]*) +\|(?: |$)(?P<text>(?s:.*))").struct.unnest()
+    parts = text.str.extract_groups(r"^(?P<name>[A-Za-z0-9][0-9A-Za-z_.\-]*)(?:@[0-9A-Za-z_.\-]+)? +\|(?: |$)(?P<text>(?s:.*))").struct.unnest()
     return pl.DataFrame(
         {
             "text": parts["text"],
             "container_name": parts["name"],
-            "service_name": parts["name"].str.replace(r"[-_][0-9]{1,4}$", ""),
+            "service_name": parts["name"].str.replace(r"[-_][0-9]{1,4}$|\.[0-9]{1,4}\.[0-9a-z]{6,}$", ""),
         }
     )
 
@@ -75,6 +75,18 @@ def _compose(text: pl.Series) -> pl.DataFrame:
 def _kubectl(text: pl.Series) -> pl.DataFrame:
     parts = text.str.extract_groups(r"^\[pod/(?P<pod>[^/]+)/(?P<name>[^\]]+)\] (?P<text>(?s:.*))").struct.unnest()
     return pl.DataFrame({"text": parts["text"], "container_name": parts["pod"], "service_name": parts["name"]})
+
+
+def _tailed(text: pl.Series) -> pl.DataFrame:
+    parts = text.str.extract_groups(_TAILED).struct.unnest()
+    pod, name = parts["pod"].fill_null(parts["pod2"]), parts["name"].fill_null(parts["name2"])
+    deployment = pod.str.replace(r"-[a-z0-9]{6,10}-[a-z0-9]{5}$", "")
+    return pl.DataFrame({"text": parts["text"], "container_name": pod, "service_name": name.fill_null(deployment)})
+
+
+def _foreman(text: pl.Series) -> pl.DataFrame:
+    parts = text.str.extract_groups(_FOREMAN).struct.unnest()
+    return pl.DataFrame({"text": parts["text"], "service_name": parts["name"]})
 
 
 def _cri(text: pl.Series) -> pl.DataFrame:
@@ -90,21 +102,45 @@ def _cri(text: pl.Series) -> pl.DataFrame:
     )
 
 
+# stern and kubetail: a deployment's pod, and its container.
+_POD = r"[a-z0-9][a-z0-9.\-]*-[a-z0-9]{6,10}-[a-z0-9]{5}"
+_TAILED = rf"^(?:(?P<pod>{_POD}) (?:› )?(?P<name>[a-z0-9][a-z0-9\-]*) |\[(?P<pod2>{_POD})(?: (?P<name2>[a-z0-9\-]+))?\] )(?P<text>(?s:.*))"
+_FOREMAN = r"^[0-9]{2}:[0-9]{2}:[0-9]{2} (?P<name>[0-9A-Za-z_\-]+)\.[0-9]+ +\| ?(?P<text>(?s:.*))"  # honcho too
+# Docker Desktop shows each line behind a local time, which is how most logs come into bug reports. Only a line that
+# can stand behind no program's own time tells it apart: an inner head, or a part of a traceback.
+_DESKTOP = (
+    r"^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?P<text>(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{4}/\d\d/\d\d \d\d:|\d+:[XCSM] \d\d |\{\"|"
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?: {2,}|[\w.]+:)|[\w.:]+ - \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:| {2,}\S| -{6,} |"
+    r"Traceback \(most recent call last\):|The above exception was the direct|During handling of the above|[A-Za-z_][\w.]*(?:Error|Exception): |"
+    r"\[SQL: |\(Background on this error)(?s:.*)|)$"
+)
+
+
+def _desktop(text: pl.Series) -> pl.DataFrame:
+    parts = text.str.extract_groups(ascii_classes(_DESKTOP)).struct.unnest()
+    at = parts["at"].str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    return pl.DataFrame({"text": parts["text"], "carrier_local": at})
+
+
 WRAPPERS = (
     Wrapper("json-file", json_export.JSON_FILE, json_export.json_file),
     Wrapper("journal", json_export.JOURNAL, json_export.journal),
     Wrapper("text-payload", json_export.PAYLOAD, json_export.text_payload),
+    Wrapper("shipped", json_export.SHIPPED, json_export.shipped, unless=json_export.NOT_SHIPPED),
     Wrapper(
         "compose",
         # Compose pads names to the longest one and a space: two spaces, or a replica number, before the bar.
-        r"^[A-Za-z0-9][\w.\-]*(?:  +|[\-_]\d{1,4} +)\|(?: |$)",
+        r"^[A-Za-z0-9][\w.\-]*(?:@[\w.\-]+)?(?:  +|[\-_]\d{1,4} +)\|(?: |$)",
         _compose,
         unless=rf"^(?:{_WORDS}|\d+) ",
     ),
     Wrapper("kubectl", r"^\[pod/[\w.\-]+/[\w.\-]+\] ", _kubectl),  # kubectl logs --prefix
+    Wrapper("tailed", unnamed(_TAILED), _tailed),
+    Wrapper("foreman", unnamed(_FOREMAN), _foreman),
     Wrapper("cri", r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [PF](?: |:|$)", _cri),
     Wrapper("stamp", rf"^{_STAMP}(?: |$)", _stamped),
     *(Wrapper(form.name, form.test, form.take_off) for form in syslog.FORMS),
+    Wrapper("desktop", unnamed(_DESKTOP), _desktop),
 )
 _STAMP_ALONE = next(wrapper for wrapper in WRAPPERS if wrapper.name == "stamp")
 # A line that is stamped by the engine and, by its next character, no CRI line (`stdout F …`).

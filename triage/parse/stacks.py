@@ -1,0 +1,60 @@
+"""Exceptions without a Python traceback's head: stacks of the JVM, .NET, Node and Ruby, and an exception's line alone."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from triage.parse.layout import ascii_classes
+
+_PATH = r"(?:[A-Za-z_$][\w$]*\.)+[A-Z][\w$]*"
+_FORMS = tuple(
+    ascii_classes(regex)
+    for regex in (
+        rf'(?:^|\n)(?:Exception in thread "[^"\n]*" |Unhandled exception\. )?(?P<type>{_PATH})(?:: (?P<text>[^\n]*))?\n(?:[^\n]*\n)??\s+at ',
+        r"(?:^|\n)(?:Uncaught )?(?P<type>[A-Z]\w*Error|Error)(?: \[\w+\])?: (?P<text>[^\n]*)\n(?:[^\n]*\n)??\s+at ",
+        r"^\S+:\d+:in [`'][^'\n]*': (?P<text>[^\n]*) \((?P<type>[A-Z][\w:]*)\)",
+        r'^\s*File "[^"\n]+", line \d+\n(?:\s[^\n]*\n)*(?P<type>SyntaxError|IndentationError|TabError): (?P<text>[^\n]*)',
+    )
+)
+# A record that is an exception's line and nothing else: Python's last words when something kept the frames.
+_ALONE = ascii_classes(
+    r"^(?P<type>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w+(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded))(?:: (?P<text>(?s:.*))|:?\s*$)"
+)
+_MAY = ascii_classes(r"\n\s+at |^\S+:\d+:in [`']|(?:SyntaxError|IndentationError|TabError): ")
+_FRAME = r'^(?:File ".*", line [0-9]+|(?:file://)?/\S+:[0-9]+|node:\S+:[0-9]+)$'
+_CAUSE = ascii_classes(rf"(?s).*\nCaused by: ({_PATH})")
+
+
+def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
+    """Complete `exception_type` and `exception_message`, and the level and source of records that have no head."""
+    text = pl.coalesce("unprefixed", "exception", "body")
+    open_ = pl.col("exception_type").is_null() & (
+        ((pl.col("line_count") > 1) & text.str.contains(_MAY)) | pl.col("exception").str.contains(_MAY)
+        | (pl.col("layout").is_null() & text.str.contains(_ALONE))
+    )
+    some = records.filter(open_.fill_null(False)).select("i", "layout", text=text)
+    if some.is_empty():
+        return records
+    groups = [some["text"].str.extract_groups(regex).struct.unnest() for regex in _FORMS]
+    alone = some["text"].str.extract_groups(_ALONE).struct.unnest()
+    bare = some["layout"].is_null()
+    groups.append(alone.select(pl.when(bare).then(pl.col(name)).alias(name) for name in ("type", "text")))
+    found = some.select("i").with_columns(
+        type_found=pl.select(pl.coalesce(group["type"] for group in groups)).to_series(),
+        text_found=pl.select(
+            pl.coalesce(pl.when(group["type"].is_not_null()).then(group["text"].fill_null("")) for group in groups)
+        ).to_series().str.strip_chars().replace("", None),
+    )  # fmt: skip
+    root = some.select("i", key=pl.lit("exception.root_type"), value=pl.col("text").str.extract(_CAUSE))
+    extra.append(root.drop_nulls())
+    records = records.join(found, on="i", how="left", maintain_order="left")
+    headless = pl.col("type_found").is_not_null() & (pl.col("layout").is_null() | pl.col("message").str.contains(_FRAME))
+    return records.with_columns(
+        exception_type=pl.coalesce("exception_type", "type_found"), exception_message=pl.coalesce("exception_message", "text_found"),
+        number=pl.when(headless).then(pl.coalesce("number", pl.lit(17, pl.UInt8))).otherwise("number"),
+        source=pl.when(headless & (pl.col("source") == "other")).then(pl.lit("app")).otherwise("source"),
+        # A frame or a place is no message.
+        message=pl.when(headless & pl.col("message").str.contains(_FRAME)).then(
+            pl.concat_str("type_found", pl.col("text_found").str.extract(r"^([^\n]*)"), separator=": ", ignore_nulls=True)
+        ).otherwise("message"),
+    ).drop("type_found", "text_found")  # fmt: skip
