@@ -18,13 +18,19 @@ _NAMED = ascii_classes(
 )
 _UNIT = ascii_classes(r"(?:^|\s)(\d+(?:\.\d+)?) ?(ms|µs|us|s)(?:\s|$)")
 _SECONDS = ascii_classes(r'^(?: "(?:[^"\\]|\\.)*")*(?: \d+)? (\d+\.\d{3,6})(?:\s|$)')
+# One look over lines whose status is known already: may a duration stand behind it?
+_MAY_TAKE = ascii_classes(r'" [1-5]\d\d [^\n]*(?:\.\d{3,6}(?:\s|$)|[a-z][=:] ?"?\d|\d ?(?:ms|µs|us|s)(?:\s|$))')
 _FACTORS = {"ms": 1.0, "µs": 0.001, "us": 0.001, "s": 1000.0}
 _ATTRIBUTES = {"method": "http.request.method", "path": "url.path", "client": "client.address", "size": "http.response.body.size"}
 
 
 def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     """Complete `status` and `duration_ms`, and add the request's attributes."""
-    may = records["message"].str.contains(_MAY).fill_null(False)
+    told = records["status"].is_not_null()
+    may = pl.zeros(records.height, pl.Boolean, eager=True)
+    for group, regex in ((told, _MAY_TAKE), (~told, _MAY)):
+        rows = group.arg_true()
+        may = may.scatter(rows, records["message"].gather(rows).str.contains(regex).fill_null(False)) if len(rows) else may
     if not may.any():
         return records
     some = records.filter(may).select("i", "message", known=pl.col("status").is_not_null())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from triage.parse.layout import ascii_classes
+from triage.parse.layout import ascii_classes, unnamed
 
 if TYPE_CHECKING:
     from triage.parse.heads import Heads
@@ -46,16 +46,22 @@ _TOKEN = ascii_classes(
     rf"|(?P<word>[A-Za-z_<][\w.$\-<>/\\]*:[\w<>.\-]+:\d+|[\w.\-/\\@<>]+(?::\d+|\(\d+\))(?::[\w<>]+)?|[\w.\-/\\@$<>]+(?:=[^\s,;|]+)?))"
     rf"(?P<mark>{_S}*\|{_S}*|{_S}+--?(?:{_S}+|$)|{_S}*:{_S}+|:$|\]?:|{_S}*[,;]{_S}*|{_S}+|$)?)"
 )
+_PLAIN_TOKEN = unnamed(_TOKEN)
+# A plain word before a space is none, unless it is one of _OWN.
+_OWN_WORDS = (
+    r"root|httpx|uvicorn|celery|kombu|sqlalchemy|django|asyncio|werkzeug|urllib3|openai|aiohttp|botocore|boto3|requests|alembic|redis"
+    r"|pika|httpcore|gunicorn|fastapi|starlette|flask|py4j|__main__|__mp_main__"
+)
+_MAY_OPEN = ascii_classes(
+    rf"^(?:[\[({{<]|[\w.\-/\\@$<>]*[.:(=][\w(]|[\w.\-/\\@$<>]+(?:{_S}*[|:;,]|{_S}+--?(?:{_S}|$)|\t|\]?:)|(?:{_OWN_WORDS})\s|-{_S}|{_NAMES_A_THREAD})"
+)
 _BARS = r"^[ \t]*\|[ \t]*$|^[ \t]+--?[ \t]*$|\t|^[,;][ \t]*$"
 # Words that begin many messages and name no logger, names of files and hosts, and loggers of one word.
 _NO_NAME = ascii_classes(
     r"^(?:(?i:error|errors|failed|failure|exception|warning|note|status|result|response|request|info|debug|task|http|https|message|reason|usage|url|line|spawned|exited|stopped|success|reaped|received)"
     r"|.*\.(?:ya?ml|json|txt|log|com|org|net|io|dev|local|csv|py|sh|conf|cfg|toml|ini|html?|png|jpe?g|pdf|zip|gz|sql|xml|md|env|lock|db))$"
 )
-_OWN = (
-    r"^(?:root|httpx|uvicorn|celery|kombu|sqlalchemy|django|asyncio|werkzeug|urllib3|openai|aiohttp|botocore|boto3|requests|alembic|redis"
-    r"|pika|httpcore|gunicorn|fastapi|starlette|flask|py4j|__main__|__mp_main__)$"
-)
+_OWN = rf"^(?:{_OWN_WORDS})$"
 
 
 # A dotted name or one of a call is a logger rather than any word.
@@ -119,19 +125,22 @@ def behind(message: pl.Series, after: pl.Series, named: pl.Series) -> pl.DataFra
     state = pl.DataFrame({"i": pl.int_range(size, eager=True), "rest": message, "mark": after, "named": named})
     done, found = [], []
     for _ in range(MAX_FIELDS):
-        groups = state["rest"].str.slice(0, 200).str.extract_groups(_TOKEN).struct.unnest()
-        token = groups["box"].str.slice(1).str.strip_suffix("]").str.strip_chars("(){}<> \t").fill_null(groups["word"])
-        state = state.with_columns(token=token, box=groups["box"].str.slice(0, 1), whole=groups["all"], next=groups["mark"].fill_null(""))
-        state = state.join(_read(token.drop_nulls().unique()), on="token", how="left", maintain_order="left")
+        may = state["rest"].str.contains(_MAY_OPEN)
+        done.append(state.filter(~may).select("i", "rest"))
+        state = state.filter(may)
+        if state.is_empty():
+            break
+        # A log has few distinct fields: each is read once. Taking one off needs no groups, which is the faster search.
+        left = state["rest"].str.replace(_PLAIN_TOKEN, "")
+        state = state.with_columns(whole=pl.col("rest").str.head(pl.col("rest").str.len_chars() - left.str.len_chars()), left=left)
+        state = state.join(_tokens(state["whole"].unique()), on="whole", how="left", maintain_order="left")
         is_field = state.select(_is_field().fill_null(False)).to_series()
         done.append(state.filter(~is_field).select("i", "rest"))
         state = state.filter(is_field)
         if state.is_empty():
             break
         found.append(state.select("i", "kind", *COLUMNS))
-        state = state.select(
-            "i", rest=pl.col("rest").str.strip_prefix(pl.col("whole")), mark="next", named=pl.col("named") | pl.col("logger").is_not_null()
-        )
+        state = state.select("i", rest="left", mark="next", named=pl.col("named") | pl.col("logger").is_not_null())
     done.append(state.select("i", "rest"))
     rest = pl.concat(done).sort("i")["rest"].str.strip_prefix("- ")
     if not found:
@@ -146,6 +155,14 @@ def behind(message: pl.Series, after: pl.Series, named: pl.Series) -> pl.DataFra
     )
     every = pl.DataFrame({"i": pl.int_range(size, eager=True), "message": rest})
     return every.join(table, on="i", how="left", maintain_order="left").drop("i")
+
+
+def _tokens(whole: pl.Series) -> pl.DataFrame:
+    """Kind, COLUMNS, `token`, `box` and `next` (the separator behind it) of each distinct first token."""
+    groups = whole.str.extract_groups(_TOKEN).struct.unnest()
+    token = groups["box"].str.slice(1).str.strip_suffix("]").str.strip_chars("(){}<> \t").fill_null(groups["word"])
+    frame = pl.DataFrame({"whole": whole, "token": token, "box": groups["box"].str.slice(0, 1), "next": groups["mark"].fill_null("")})
+    return frame.join(_read(token.drop_nulls().unique()), on="token", how="left", maintain_order="left")
 
 
 def _is_field() -> pl.Expr:
@@ -176,10 +193,7 @@ def _is_field() -> pl.Expr:
 
 def pairs(rows: pl.Series, text: pl.Series, heads: Heads) -> None:
     """`trace_id=… span_id=…` in a head: each pair as an attribute."""
-    has = text.is_not_null()
-    if not has.any():
-        return
-    frame = pl.DataFrame({"row": rows, "text": text}).filter(has)
+    frame = pl.DataFrame({"row": rows, "text": text}).drop_nulls()
     each = frame.select("row", pair=pl.col("text").str.extract_all(ascii_classes(r"[\w.\-]+=[^\s,;]+"))).explode("pair").drop_nulls()
     heads.attributes.append(each.select(
         pl.col("row").cast(pl.UInt32), key=pl.col("pair").str.extract(r"^([^=]+)="), value=pl.col("pair").str.extract(r"=(.*)$")

@@ -98,9 +98,9 @@ def read(frame: pl.DataFrame, groups: pl.DataFrame, heads: Heads) -> pl.DataFram
             whole = pl.select(pl.format("{}{}{}{}", before, groups["level"].fill_null(""), after, message)).to_series()
             message, before = whole.zip_with(doubtful, message), before.set(doubtful, "")
     # rich sets the place at the right margin.
-    margin = message.str.extract(_MARGIN)
-    if margin.null_count() < margin.len():
-        message = message.str.replace(_MARGIN, "")
+    margin = nothing
+    if message.str.contains(_MARGIN).any():
+        margin, message = message.str.extract(_MARGIN), message.str.replace(_MARGIN, "")
     ahead = fields.before(before)
     found = fields.behind(message, after, ahead["logger"].is_not_null())
     joined = {name: ahead[name].fill_null(found[name]) for name in fields.COLUMNS}
@@ -111,9 +111,12 @@ def read(frame: pl.DataFrame, groups: pl.DataFrame, heads: Heads) -> pl.DataFram
     joined["place"] = joined["place"].fill_null(margin)
     for key, name in (("code.place", "place"), ("code.function", "function"), ("code.line", "line")):
         heads.attribute(frame["row"], key, joined[name])
-    fields.pairs(frame["row"], joined["pairs"], heads)
+    if joined["pairs"].null_count() < frame.height:
+        fields.pairs(frame["row"], joined["pairs"], heads)
+        ids = {name: logfmt.value(joined["pairs"], keys) for name, keys in logfmt.IDS.items()}
+        joined["request"] = joined["request"].fill_null(ids.pop("request_id"))
+        frame = frame.with_columns(values.alias(name) for name, values in ids.items())
     return frame.with_columns(
         level=pl.select(pl.coalesce(level, boxed)).to_series(), message=found["message"], logger=joined["logger"], pid=joined["pid"],
         thread=group("thread").fill_null(joined["thread"]), request_id=joined["request"],
-        **{name: logfmt.value(joined["pairs"], keys) for name, keys in logfmt.IDS.items() if name != "request_id"},
-    ).with_columns(request_id=pl.col("request_id").fill_null(logfmt.value(joined["pairs"], logfmt.IDS["request_id"])))  # fmt: skip
+    )  # fmt: skip

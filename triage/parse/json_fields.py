@@ -170,9 +170,10 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     # OpenTelemetry's Python SDK prints ids as 0x…, Google Cloud a trace's as the path of a resource.
     columns["trace_id"] = columns["trace_id"].str.replace(r"^0x|^projects/[^/]*/traces/", "")
     columns["span_id"] = columns["span_id"].str.strip_prefix("0x")
-    listed = columns["exception"].str.extract_groups(_LISTED).struct.unnest()  # structlog's dict_tracebacks, outermost first
-    columns["exception_type"] = columns["exception_type"].fill_null(listed["type"])
-    columns["exception_message"] = columns["exception_message"].fill_null(listed["value"])
+    if columns["exception"].str.starts_with("[{").any():  # structlog's dict_tracebacks, outermost first
+        listed = columns["exception"].str.extract_groups(_LISTED).struct.unnest()
+        columns["exception_type"] = columns["exception_type"].fill_null(listed["type"])
+        columns["exception_message"] = columns["exception_message"].fill_null(listed["value"])
     heads.frames.append(conform(pl.DataFrame([series.alias(name) for name, series in columns.items()])))
     if "request" in frame.columns:  # nginx's $request in a JSON log_format
         line = frame["request"].str.extract_groups(r"^(?P<method>[A-Z]+) (?P<path>\S+) HTTP/").struct.unnest()
@@ -212,8 +213,8 @@ def times(ts: pl.Series, year: int) -> tuple[pl.Series, pl.Series]:
     """Naive local times and their zones, from ISO text or from epoch seconds, milli-, micro- or nanoseconds."""
     parts = ts.str.extract_groups(_TIME.replace(r"\d", "[0-9]")).struct.unnest()
     local = clock.local_time(parts["ts"], parts["frac"], "iso", year)
-    clf = ts.str.extract(_CLF)
-    if clf.null_count() < clf.len():
+    if local.null_count() and ts.str.contains(_CLF).any():
+        clf = ts.str.extract(_CLF)
         local = local.zip_with(local.is_not_null(), clock.local_time(clf, None, "clf", year))
         parts = parts.with_columns(zone=parts["zone"].fill_null(ts.str.extract(_CLF, 2)))
     number = ts.str.extract(r"^([0-9]{9,19}(?:\.[0-9]+)?)$").cast(pl.Float64, strict=False)

@@ -147,6 +147,8 @@ def _source(records: pl.DataFrame, layouts: tuple[Layout, ...], resource: Resour
     # Celery's own loggers and sentences under a format of the application's.
     celery = own.is_in(list(GENERIC)) & (pl.col("logger").str.contains(CELERY_LOGGER) | pl.col("message").str.contains(CELERY_SENTENCE))
     specific = pl.when(celery.fill_null(False)).then(pl.lit("celery")).otherwise(specific)
+    if records.select((specific == "celery").any()).item() is not True:
+        return records.select(pl.coalesce(specific, by_program, known, fallback).alias("source")).to_series()
     beat = (specific == "celery") & (
         pl.col("message").str.contains(BEAT_SENTENCE) | pl.col("logger").str.contains(BEAT_LOGGER) | (pl.col("thread") == "Beat")
         | (known == "beat").fill_null(False)

@@ -27,18 +27,16 @@ _CAUSE = ascii_classes(rf"(?s).*\nCaused by: ({_PATH})")
 
 def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     """Complete `exception_type` and `exception_message`, and the level and source of records that have no head."""
-    text = pl.coalesce("unprefixed", "exception", "body")
-    open_ = pl.col("exception_type").is_null() & (
-        ((pl.col("line_count") > 1) & text.str.contains(_MAY)) | pl.col("exception").str.contains(_MAY)
-        | (pl.col("layout").is_null() & text.str.contains(_ALONE))
-    )
-    some = records.filter(open_.fill_null(False)).select("i", "layout", text=text)
+    bare = pl.col("layout").is_null()
+    may = pl.col("exception_type").is_null() & ((pl.col("line_count") > 1) | pl.col("exception").is_not_null() | bare)
+    some = records.filter(may).select("i", "layout", text=pl.coalesce("unprefixed", "exception", "body"))
+    some = some.filter(pl.col("text").str.contains(_MAY) | (bare & pl.col("text").str.contains(_ALONE)))
     if some.is_empty():
         return records
     groups = [some["text"].str.extract_groups(regex).struct.unnest() for regex in _FORMS]
     alone = some["text"].str.extract_groups(_ALONE).struct.unnest()
-    bare = some["layout"].is_null()
-    groups.append(alone.select(pl.when(bare).then(pl.col(name)).alias(name) for name in ("type", "text")))
+    no_head = some["layout"].is_null()
+    groups.append(alone.select(pl.when(no_head).then(pl.col(name)).alias(name) for name in ("type", "text")))
     found = some.select("i").with_columns(
         type_found=pl.select(pl.coalesce(group["type"] for group in groups)).to_series(),
         text_found=pl.select(
