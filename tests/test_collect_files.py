@@ -217,6 +217,13 @@ def test_byte_order_marks_are_understood(tmp_path: Path, encoding: str) -> None:
     assert first + rest == ["línea 中文 ਊ", "zwei"] * 300 + ["drei"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_known_without_its_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes("INFO:app:größer\nzwei\n".encode(encoding))
+    assert ingest({}, path)[0] == ["INFO:app:größer", "zwei"]
+
+
 def test_invalid_bytes_are_replaced_and_counted_and_odd_bytes_kept(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(b"ok\nbad \xff\xe4\xb8 x\nnul \0 cr \r in\r\n\xc3\x28\n")

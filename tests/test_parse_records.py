@@ -213,3 +213,55 @@ def test_open_from_keeps_the_record_that_may_still_grow() -> None:
     data = {"text": texts, "position": [0, 1, 2], "seq": [0] * 3, "observed_timestamp": [NOW] * 3}
     lines = pl.DataFrame({name: data.get(name, [None] * 3) for name in LINES}, schema=LINES)
     assert open_from(parse(lines, Resource("x")), lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind", "text", "root"),
+    [
+        (["java.lang.IllegalStateException: no", "\tat com.acme.X.y(X.java:1)", "Caused by: java.io.IOException: eof", "\t... 2 more"],
+         "java.lang.IllegalStateException", "no", "java.io.IOException"),
+        (["/app/index.js:3", "    throw new Error('no');", "    ^", "", "TypeError: no", "    at f (/app/index.js:3:7)", "", "Node.js v20.1.0"],
+         "TypeError", "no", None),
+        (["app.rb:3:in `foo': no (RuntimeError)", "\tfrom app.rb:7:in `<main>'"], "RuntimeError", "no", None),
+        (['  File "x.py", line 3', "    def f(:", "          ^", "SyntaxError: no"], "SyntaxError", "no", None),
+        (["kombu.exceptions.OperationalError: no"], "kombu.exceptions.OperationalError", "no", None),
+        (["╭──── Traceback (most recent call last) ────╮", "│ x.py:3 in <module> │", "╰─────────────╯", "ValueError: no"], "ValueError", "no", None),
+        (["ERROR:    Traceback (most recent call last):", '  File "x.py", line 1, in lifespan', "ValueError: no", ""], "ValueError", "no", None),
+    ],
+)  # fmt: skip
+def test_exceptions_without_a_traceback_of_pythons_own_form(lines: list[str], kind: str, text: str, root: str | None) -> None:
+    one, following = records(*lines, "INFO:app:next")
+    assert (one["line_count"], one["exception_type"], one["exception_message"]) == (len(lines), kind, text)
+    assert (one["severity_number"], one["source"], attributes(one).get("exception.root_type")) == (17, "app", root)
+    assert following["message"] == "next"
+
+
+def test_an_exceptions_name_in_a_sentence_or_behind_a_head_is_no_exception() -> None:
+    found = records("INFO:app:user wrote", "MemoryError: really", "ValueErrors: 0 today")
+    assert [(one["line_count"], one["exception_type"]) for one in found] == [(3, None)]
+    (plain,) = records("Handled ValueError: no")
+    assert (plain["exception_type"], plain["severity_number"]) == (None, None)
+
+
+def test_loggings_own_error_ends_before_its_call_stack() -> None:
+    (one,) = records(
+        "--- Logging error ---", *FRAME, "TypeError: not all arguments converted", "Call stack:", '  File "x.py", line 3', "Message: 'a'", "Arguments: (1,)",
+    )  # fmt: skip
+    assert (one["line_count"], one["exception_message"]) == (9, "not all arguments converted")
+
+
+def test_blank_lines_before_the_first_words_belong_to_them() -> None:
+    banner, line = records(" ", " -------------- ai@w1 v5.4.0 (opalescent)", "--- ***** ----- ", "INFO:app:next")
+    assert (banner["line_count"], banner["source"], banner["first_line"]) == (3, "celery", 0)
+    assert line["line_count"] == 1
+
+
+def test_rich_leaves_out_the_time_that_stands_above() -> None:
+    found = records("[02/03/26 10:00:00] INFO     one        x.py:1", "                    ERROR    two        x.py:2", "                             more")
+    assert [(one["message"], one["severity_text"], one["line_count"]) for one in found] == [("one", "INFO", 1), ("two", "ERROR", 2)]
+    assert found[0]["timestamp"] == found[1]["timestamp"]
+
+
+def test_a_bare_traceback_below_an_info_line_of_celery_is_its_own_record() -> None:
+    line = "[2026-11-23 17:22:55,484: INFO/MainProcess] celery@w1 ready."
+    assert [one["line_count"] for one in records(line, *FRAME, "ValueError: 1")] == [1, 4]

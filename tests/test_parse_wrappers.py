@@ -133,6 +133,55 @@ def test_colours_inside_the_quotes_of_an_access_line_hide_nothing() -> None:
     assert (one["status_code"], "\x1b" in one["body"]) == (404, False)
 
 
+@pytest.mark.parametrize("escape", ["\x1b", "", "^[", "\\u001b", "\\033", "\ufffd"])
+def test_colours_whose_escape_was_lost_or_written_out_hide_nothing(escape: str) -> None:
+    (one,) = records(f"{escape}[32mINFO{escape}[0m:     took rate(x[5m]) {escape}[1m1 s{escape}[0m")
+    assert (one["severity_text"], one["message"]) == ("INFO", "took rate(x[5m]) 1 s")
+
+
+def test_a_range_of_minutes_is_no_colour() -> None:
+    (one,) = records("INFO:app:rate(x[0m]) and [31m] of rate(y[1m])")
+    assert one["message"] == "rate(x[0m]) and [31m] of rate(y[1m])"
+
+
+def test_lines_copied_from_docker_desktop_lose_its_local_times() -> None:
+    at = "2026-02-03 18:00:01 "
+    found = records(
+        at + "[2026-02-03 10:00:01,500: INFO/MainProcess] ready", at + "INFO:     Started", at + "Traceback (most recent call last):",
+        at + '  File "x.py", line 1, in f', at + "app.errors.RefusedError: no", at, at + "2026-02-03 10:00:01.700 UTC [1] LOG:  ready",
+        at + "ERROR app.core boom",
+    )  # fmt: skip
+    assert [(one["line_count"], one["source"], one["exception_type"]) for one in found] == [
+        (1, "celery", None), (1, "app", None), (4, "app", "app.errors.RefusedError"), (1, "postgres", None), (1, "app", None),
+    ]  # fmt: skip
+    assert found[0]["timestamp"] == datetime(2026, 2, 3, 10, 0, 1, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "service", "text"),
+    [
+        ('{"date":1770112800.5,"log":"INFO:app:hello","kubernetes":{"container_name":"web","host":"n1"}}', "web", "hello"),
+        ('{"container_id":"0ab","container_name":"/web","source":"stdout","log":"INFO:app:hello"}', "web", "hello"),
+        ('{"container_name":"web","message":"INFO:app:hello","source_type":"docker_logs","timestamp":"2026-02-03T10:00:00.5Z"}', "web", "hello"),
+        ("web-5c79bd8f6d-x2k9p web INFO:app:hello", "web", "hello"),
+        ("[web-5c79bd8f6d-x2k9p] INFO:app:hello", "web", "hello"),
+        ("web.1.0abcdefghijk@node-1    | INFO:app:hello", "web", "hello"),
+        ("10:00:00 web.1     | INFO:app:hello", "web", "hello"),
+        ("2026-02-03T10:00:00.5Z app[148ed] ord [info] INFO:app:hello", "app", "hello"),
+        ("[  123.456789] host-1 web[12]: INFO:app:hello", "web", "hello"),
+        ("Tue 2026-02-03 10:00:00 UTC host-1 web[12]: INFO:app:hello", "web", "hello"),
+    ],
+)
+def test_shippers_and_viewers_are_taken_off(line: str, service: str, text: str) -> None:
+    (one,) = records(line)
+    assert (one["service_name"], one["scope_name"], one["message"]) == (service, "app", text)
+
+
+def test_an_object_with_a_level_of_its_own_is_no_shippers() -> None:
+    (one,) = records('{"level":"error","message":"INFO:app:quoted","container_name":"web","labels":{"a":"b"}}')
+    assert (one["severity_text"], one["message"]) == ("error", "INFO:app:quoted")
+
+
 def test_journal_export_gives_host_level_and_container() -> None:
     entry = {"__REALTIME_TIMESTAMP": "1795454488265000", "MESSAGE": list(b"plain"), "PRIORITY": "3", "_HOSTNAME": "h",
              "CONTAINER_NAME": "web", "_PID": "7"}  # fmt: skip

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from triage.collect.decode import encoding_of
 from triage.collect.decompress import Decompressed, Readable, compression_of
 from triage.collect.names import printable
 from triage.collect.origins import HEAD, TAIL, Mark, tail_hash
@@ -138,13 +139,13 @@ def _cannot_open(name: str, error: OSError | ValueError) -> UnavailableError | U
 
 
 def binary_kind(head: bytes) -> str | None:
-    """What a file is when it is no text, else None. UTF-16 with its mark and stretches of NUL are text."""
+    """What a file is when it is no text, else None. UTF-16 and stretches of NUL are text."""
     for magic, what in _BINARY.items():
         if head.startswith(magic):
             return what
     if head[257:262] == b"ustar":
         return "a tar archive"
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if encoding_of(head) != "utf-8":
         return None
     # A log truncated under its writer begins with NULs, and a crash leaves a run of them: strip before judging.
     text = head.strip(b"\0")

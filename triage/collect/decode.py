@@ -21,8 +21,19 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding that the first bytes of a file announce; UTF-8 when they announce nothing."""
-    return _BOMS.get(head[:2], "utf-8")
+    """The encoding that the first bytes of a file announce, or UTF-16 where every second one is NUL; else UTF-8."""
+    marked = _BOMS.get(head[:2])
+    if marked:
+        return marked
+    some = head[:1024]
+    half = len(some) // 2
+    if half >= 8 and abs(some.count(0) - half) <= half // 4:
+        odd = some[1::2].count(0)
+        if odd > half * 3 // 4:
+            return "utf-16-le"
+        if odd < half // 4:
+            return "utf-16-be"
+    return "utf-8"
 
 
 def newline_of(encoding: str) -> bytes:
