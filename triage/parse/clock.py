@@ -20,8 +20,18 @@ FORMATS = {
     "month_day": "%Y %m-%d %H:%M:%S", "tornado": "%y%m%d %H:%M:%S",
     "month_day_dot": "%Y %m.%d %H:%M:%S", "compact": "%y%m%d %H%M%S", "short": "%y/%m/%d %H:%M:%S", "health": "%Y%m%d-%H:%M:%S",
 }  # fmt: skip
-LOOSE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d %m %Y %H:%M:%S", "%d %b %Y %H:%M:%S",
+LOOSE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d %m %Y %H:%M:%S", "%Y %m %d %H:%M:%S",
+         "%Y%m%d %H:%M:%S", "%d %b %Y %H:%M:%S",
          "%b %d %Y %H:%M:%S", "%b %d %Y %I:%M:%S %p", "%b %d %H:%M:%S %Y")  # fmt: skip
+# What makes the ways in which people write dates few: blanks for most separators, a century, seconds.
+_LOOSE_SPELLINGS = (
+    (r"[, ]+", " "), (r"([0-9]{4}):", "$1 "),
+    (r"^([0-9]{1,2})[\-/]([A-Z][a-z]{2})[\-/]|^([0-9]{2})[.\-]([0-9]{2})[.\-]", "$1$3 $2$4 "),
+    (r"^([0-9]{4})[.\-]([0-9]{2})[.\-]", "$1 $2 "),
+    (r"^([0-9]{2}) ([0-9]{2}) ([0-9]{2}) ", "20$1 $2 $3 "),
+    (r"^([0-9]{1,2} [A-Z][a-z]{2} |[0-9]{2}/[0-9]{2}/)([0-9]{2}) ", "${1}20$2 "),
+)  # fmt: skip
+_YEARLESS_SPELLINGS = ((r"[, ]+", " "), (r"/", "-"), (r" ([0-9]{2}:[0-9]{2})$", " $1:00"))
 YEARLESS = frozenset({"yearless", "redis_yearless", "syslog", "klog", "month_day", "month_day_dot"})
 # Abbreviations as Postgres's "Default" set reads them; one that the configured zone uses itself goes by that zone.
 ABBREVIATIONS = {
@@ -39,6 +49,7 @@ def local_time(ts: pl.Series, frac: pl.Series | None, clock: str, year: int) -> 
     """The printed digits as a naive datetime with microseconds; null where they are no time."""
     if clock == "epoch":
         value = ts.cast(pl.Float64, strict=False)
+        value = (value / 1000).zip_with(value > 1e12, value)  # milliseconds
         micros = (value * 1_000_000).round(0).cast(pl.Int64, strict=False)
         return _plausible(micros.cast(LOCAL))
     if clock == "clf":
@@ -51,17 +62,9 @@ def local_time(ts: pl.Series, frac: pl.Series | None, clock: str, year: int) -> 
     elif clock == "time":
         parsed = ("1970-01-01 " + ts.str.replace(r"^([0-9]{2}:[0-9]{2})$", "$1:00")).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
     elif clock == "loose":
-        plain = ts.str.replace_all(r"[, ]+", " ").str.replace(r"([0-9]{4}):", "$1 ")
-        plain = plain.str.replace(r"^([0-9]{1,2})[\-/]([A-Z][a-z]{2})[\-/]|^([0-9]{2})[.\-]([0-9]{2})[.\-]", "$1$3 $2$4 ")
-        plain = plain.str.replace(r"^([0-9]{1,2} [A-Z][a-z]{2} |[0-9]{2}/[0-9]{2}/)([0-9]{2}) ", "${1}20$2 ")
-        parsed = pl.select(
-            pl.coalesce(plain.str.to_datetime(form, strict=False, time_unit="us") for form in LOOSE)
-        ).to_series()
+        parsed = _first_of(_spelled(ts, _LOOSE_SPELLINGS), LOOSE)
     elif clock == "yearless":
-        plain = ts.str.replace_all(r"[, ]+", " ").str.replace_all(r"[/]", "-").str.replace(r" ([0-9]{2}:[0-9]{2})$", " $1:00")
-        parsed = pl.select(
-            pl.coalesce((f"{year} " + plain).str.to_datetime(form, strict=False, time_unit="us") for form in (FORMATS["month_day"], FORMATS["syslog"]))
-        ).to_series()
+        parsed = _first_of(f"{year} " + _spelled(ts, _YEARLESS_SPELLINGS), (FORMATS["month_day"], FORMATS["syslog"]))
     elif clock in YEARLESS:
         parsed = (f"{year} " + ts.str.replace_all(r"  +", " ")).str.to_datetime(FORMATS[clock], strict=False, time_unit="us")
     elif clock in FORMATS:
@@ -74,6 +77,16 @@ def local_time(ts: pl.Series, frac: pl.Series | None, clock: str, year: int) -> 
         micros = frac.str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64, strict=False).fill_null(0)
         parsed = (parsed.cast(pl.Int64) + micros).cast(LOCAL)
     return parsed
+
+
+def _spelled(ts: pl.Series, spellings: tuple[tuple[str, str], ...]) -> pl.Series:
+    for regex, plain in spellings:
+        ts = ts.str.replace_all(regex, plain)
+    return ts
+
+
+def _first_of(text: pl.Series, forms: tuple[str, ...]) -> pl.Series:
+    return pl.select(pl.coalesce(text.str.to_datetime(form, strict=False, time_unit="us") for form in forms)).to_series()
 
 
 def _plausible(times: pl.Series) -> pl.Series:

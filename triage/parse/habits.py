@@ -62,7 +62,7 @@ LAYOUTS = (
     *_clocked("other", OTHER_STAMP, "loose"),
     *_clocked("yearless", YEARLESS_STAMP, "yearless"),
     *_clocked("time", r"(?P<ts>[0-2]\d:[0-5]\d(?::[0-5]\d)?)(?:[.,](?P<frac>\d{1,9}))?", "time", zone=""),
-    *_clocked("epoch", r"(?P<ts>1\d{9}(?:\.\d{1,6})?)", "epoch", zone=""),
+    *_clocked("epoch", r"(?P<ts>1\d{9}(?:\d{3}|\.\d{1,6})?)", "epoch", zone=""),
     Layout("habit.level_boxed", "app", rf"(?P<head>\[{_S}*(?P<level>{_ANY_CASE}){_THREAD}{_S}*\](?P<after>{_BETWEEN}|$))",
            tier=4, clock="none", tags=_TAGS),
     Layout("habit.level", "app", rf"(?P<head>(?P<level>{_UPPER})(?P<after>{_S}*\|{_S}*|{_S}+-{_S}+|{_S}+))", tier=4, clock="none", tags=_TAGS),

@@ -175,8 +175,8 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
         columns["exception_type"] = columns["exception_type"].fill_null(listed["type"])
         columns["exception_message"] = columns["exception_message"].fill_null(listed["value"])
     heads.frames.append(conform(pl.DataFrame([series.alias(name) for name, series in columns.items()])))
-    if "request" in frame.columns:  # nginx's $request in a JSON log_format
-        line = frame["request"].str.extract_groups(r"^(?P<method>[A-Z]+) (?P<path>\S+) HTTP/").struct.unnest()
+    if "request" in frame.columns:  # nginx's $request in a JSON log_format, django-structlog
+        line = frame["request"].str.extract_groups(r"^(?P<method>[A-Z]+) (?P<path>/\S*)(?: HTTP/|$)").struct.unnest()
         frame = frame.with_columns(line["method"].alias("request_method"), line["path"].alias("request_uri")) if not {
             "request_method", "request_uri"} & set(frame.columns) else frame
     for key, name in (("method", "http.request.method"), ("path", "url.path"), ("client", "client.address")):

@@ -28,7 +28,7 @@ _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
 _CLOCK_TIME = r"\d{1,2}:\d\d:\d\d"
 # basicConfig's datefmt as people write it: 11/23/2026 05:22:05 PM, 23-Nov-26 17:22:05, 23.11.2026, Mon Nov 23 17:22:05 2026
 OTHER_STAMP = (
-    _WEEKDAY + r"(?P<ts>(?:(?:\d\d/\d\d/\d{2}(?:\d{2})?|\d\d[.\-]\d\d[.\-]\d{4}|[A-Z][a-z]{2} [ \d]?\d,? \d{4}|\d{1,2}[ \-/][A-Z][a-z]{2}[ \-/]\d{2}(?:\d{2})?)[, :]{1,2}"
+    _WEEKDAY + r"(?P<ts>(?:(?:\d\d/\d\d/\d{2}(?:\d{2})?|\d\d[.\-]\d\d[.\-]\d{4}|\d\d-\d\d-\d\d|\d{4}\.\d\d\.\d\d|\d{4}-\d\d-\d\d,|20\d{6}|[A-Z][a-z]{2} [ \d]?\d,? \d{4}|\d{1,2}[ \-/][A-Z][a-z]{2}[ \-/]\d{2}(?:\d{2})?)[, :]{1,2}"
     + _CLOCK_TIME + r"(?: [AP]M)?|[A-Z][a-z]{2} [ \d]\d " + _CLOCK_TIME + r" \d{4}))(?:[.,](?P<frac>\d{1,9}))?"
 )  # fmt: skip
 YEARLESS_STAMP = r"(?P<ts>(?:\d\d[\-/]\d\d|[A-Z][a-z]{2} [ \d]?\d),? \d\d:\d\d(?::\d\d)?)(?:[.,](?P<frac>\d{1,9}))?"

@@ -55,7 +55,7 @@ _CONSOLE = (
     rf"^(?P<event>.*?)(?: {{2,}})(?:\[(?P<logger>[0-9A-Za-z_.\-]+)\] *)?(?P<pairs>(?:{_PAIR}(?: +|$))*)\s*$",
     rf"^(?P<event>.{{30,}}?) (?:\[(?P<logger>[0-9A-Za-z_.\-]+)\] *)?(?P<pairs>(?:{_PAIR}(?: +|$))+)\s*$",
 )
-IDS = {name: f"{name}|{name[:-3]}Id" for name in ("request_id", "job_id", "task_id", "user_id", "trace_id", "span_id")}
+IDS = {name: rf"(?:dd\.)?{name}|{name[:-3]}I[dD]" for name in ("request_id", "job_id", "task_id", "user_id", "trace_id", "span_id")}
 
 
 def console(frame: pl.DataFrame, heads: Heads) -> pl.DataFrame:

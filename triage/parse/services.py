@@ -61,6 +61,18 @@ LAYOUTS = (
         "app",
         r"(?P<head>[DIWEFA], \[" + ISO + r" #(?P<pid>\d+)\] +(?P<level>DEBUG|INFO|WARN|ERROR|FATAL|ANY) -- (?P<logger>[^:\n]*): ?)",
     ),
+    Layout(  # Monolog and Laravel: [2026-02-03 10:00:00] production.ERROR: text
+        "php.monolog",
+        "app",
+        r"(?P<head>\[" + ISO + NUMERIC_ZONE + r"\] (?P<logger>[\w\-]+)\.(?P<level>DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): )",
+        tier=1,
+    ),
+    Layout(  # 2026-02-03 10:00:00.123456: I tensorflow/core/x.cc:12] text
+        "cpp.tensorflow",
+        "app",
+        r"(?P<head>" + ISO + r": (?P<level>[IWEF]) (?P<place>\S+:\d+)\] )",
+        tier=1,
+    ),
     Layout(  # where Node shows the line that threw, before the error and its stack
         "node.uncaught",
         "app",
