@@ -113,10 +113,16 @@ def _told(row: dict[str, Any], why: Explanation | None) -> str:
     fields = {name: row[name] for name in EXTRACTABLE if row.get(name) is not None} | (row["attributes"] or {})
     by_pattern = {name for one in (why.tried if why else ()) for name in one.fields}
     lines += [f"  {name} = {value}  ({'pattern' if name in by_pattern else 'parser'})" for name, value in fields.items()]
-    for one in why.tried if why else ():
-        said = f"matched by `{one.alternative}`" if one.alternative else "tried, no match"
+    tried = why.tried if why else ()
+    for one in tried:
         words = f" (keywords: {', '.join(one.keywords)})" if one.keywords else ""
-        lines.append(f"  {one.pattern}: {said}{words}")
+        if one.alternative:
+            lines.append(f"  {one.pattern}: matched by `{one.alternative}`{words}")
+        elif words:
+            lines.append(f"  {one.pattern}: tried, no match{words}")
+    classed = [one.pattern for one in tried if not one.alternative and not one.keywords]
+    if classed:
+        lines.append(f"  tried by class alone, no match: {', '.join(classed)}")
     lines.append(f"  → {row['problem'] or 'benign'}: {why.reason if why else ''}")
     return visible("\n".join(lines)) + "\n"
 
