@@ -114,13 +114,13 @@ def test_each_event_comes_once_with_what_it_means(engine: Restartable, lake: Lak
     subprocess.run([*command, "report", "--quiet", "-o", page, "--json", summed], check=True, timeout=60)
     summary = json.loads(Path(summed).read_text())
     rows = {row["container_name"]: row for row in summary["containers"]}
-    assert (rows["ate"]["oom_kills"], rows["loops"]["restarts"], rows["loops"]["failed_ends"]) == (1, 2, 3)
-    assert {("ate", "oom"), ("ill", "unhealthy")} <= {(m["detail"].split()[0], m["kind"]) for m in summary["container_marks"]}
+    assert (rows["eats"]["oom_kills"], rows["loops"]["restarts"], rows["loops"]["failed_ends"]) == (1, 2, 3)
+    assert {("eats", "oom"), ("ill", "unhealthy")} <= {(m["detail"].split()[0], m["kind"]) for m in summary["container_marks"]}
     assert {"memory.out_of_memory", "process.crash", "container.unhealthy"} <= {p["problem"] for p in summary["problems"]}
     text = Path(page).read_text(encoding="utf-8")
     assert 'data-chart="timeline"' in text and 'id="containers"' in text
     restarts = subprocess.run([*command, "sql", "--name", "restarts", "--format", "json"], check=True, timeout=60, capture_output=True)
-    assert {r["container_name"]: r["oom_kills"] for r in json.loads(restarts.stdout)}["ate"] == 1
+    assert {r["container_name"]: r["oom_kills"] for r in json.loads(restarts.stdout)}["eats"] == 1
 
 
 def test_a_start_and_an_end_over_the_engines_own_restart_are_found_once(engine: Restartable, lake: Lake) -> None:

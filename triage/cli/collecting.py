@@ -215,6 +215,8 @@ def collect(
         raise UsageError("the window is empty: --until is not after --since", hint="swap them, or leave one out")
     if (keep or keep_size) and not follow:
         raise UsageError("--keep and --keep-size go with --follow", hint="once, it is: triage lake retain --keep 30d")
+    if (probe or probe_every) and not follow:
+        raise UsageError("--probe goes with --follow", hint="to ask once: triage snapshot")
     if follow and last:
         raise UsageError("--follow goes on until interrupted, so --until cannot be kept", hint="leave one out")
     stop_on_sigterm()
@@ -226,8 +228,6 @@ def collect(
         seconds = when.span(delay).total_seconds()
         _follow(run, engine, names, project, labels, docker.nanoseconds(first), seconds, every, asked, keeping, form)
         return
-    if probe or probe_every:
-        raise UsageError("--probe goes with --follow", hint="to ask once: triage snapshot")
     chosen = engine.find(names, project, labels)
     if not chosen:
         run.console.say("the engine has no such container")
