@@ -282,3 +282,48 @@ def test_thresholds_are_settings(tmp_path: Path) -> None:
     deadlock(story, 1800)
     session = Session(write(story.frame(), tmp_path))
     assert incidents(session, HOUR, LEADS_TO, Settings(minimum_failures=50)) == ()
+
+
+@pytest.mark.parametrize(("late", "told"), [(DB, True), (WORKER, False)], ids=["engine", "ids"])
+def test_clocks_that_are_apart_do_not_turn_cause_and_effect(tmp_path: Path, late: str, told: bool) -> None:
+    """A minute and a half ahead: known from the engine's time, or from tasks that two services name."""
+    story = healthy()
+    (deadlock if late == WORKER else pool)(story, 1800)
+    plain = analyse(story, tmp_path / "plain")
+    for row in story.rows:
+        row["observed_timestamp"] = row["timestamp"] + timedelta(milliseconds=2) if told else None
+        if row["service_name"] == late:
+            row["timestamp"] += timedelta(seconds=90)
+    (found, *_) = analyse(story, tmp_path / "apart")
+    assert found.suspected_cause is not None
+    assert plain[0].suspected_cause is not None
+    assert found.suspected_cause.problem == plain[0].suspected_cause.problem
+    assert [step.problem for step in found.chain] == [step.problem for step in plain[0].chain]
+    assert abs(found.start - plain[0].start) < timedelta(seconds=1)
+    assert f"The clock of {late} is 90 s ahead" in found.why
+
+
+def test_the_start_is_the_bursts_and_not_that_of_a_stray_failure_before(tmp_path: Path) -> None:
+    """Ten minutes are little to learn from: one failure three minutes earlier is not yet the incident."""
+    story = Story()
+    story.healthy(600)
+    story.add(200, APP, "invalid key", "provider.invalid_api_key")
+    for step in range(20):
+        story.add(400 + 4 * step, APP, "invalid key", "provider.invalid_api_key")
+    (found,) = analyse(story, tmp_path, Window(START, START + timedelta(minutes=10)))
+    assert found.start == story.at(400)
+
+
+def test_failures_that_are_mostly_anothers_follow_from_it(tmp_path: Path) -> None:
+    """A stray failed task before an expired key's does not make failed tasks the cause."""
+    story = Story()
+    story.healthy(600)
+    for second in (250, 300):
+        story.task(second, end="failed", problem="task.failed")
+    for step in range(15):
+        task = story.task(450 + 9 * step, end="failed", run_s=1, problem="task.failed")
+        story.worker(450 + 9 * step + 1, task, "failed", "raised AuthenticationError", problem="provider.invalid_api_key")
+    leads_to = {"provider.invalid_api_key": ("task.failed",)}
+    (found,) = incidents(Session(write(story.frame(), tmp_path)), Window(START, START + timedelta(minutes=10)), leads_to)
+    assert found.suspected_cause is not None
+    assert found.suspected_cause.problem == "provider.invalid_api_key"

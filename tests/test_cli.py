@@ -185,8 +185,12 @@ def test_incidents_equal_the_reports(demo: Path) -> None:
     listed = json.loads(triage("incidents", "--format", "json", *LAKE, cwd=demo).stdout)
     summary = json.loads((demo / "triage-demo" / "summary.json").read_text())
     assert listed == summary["incidents"]
-    table = triage("incidents", *LAKE, cwd=demo, COLUMNS="80")
-    assert max(len(line) for line in table.stdout.splitlines()) <= 80
+    told = triage("incidents", *LAKE, cwd=demo, COLUMNS="80").stdout
+    assert max(len(line) for line in told.splitlines()) <= 80
+    piped = triage("incidents", *LAKE, cwd=demo).stdout.splitlines()
+    assert len(piped) == 2 + len(listed), "one line an incident below the head"
+    for one in listed:  # no name is cut
+        assert one["suspected_cause"]["problem"] in told
 
 
 def test_explain_gives_an_object_a_record_in_order(demo: Path) -> None:

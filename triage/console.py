@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -152,6 +153,19 @@ class Console:
             self.say(f"{frame.height - _ROWS:,} more rows; --format csv, json or parquet gives all")
         self.say(f"{frame.height:,} {'row' if frame.height == 1 else 'rows'}")
 
+    @property
+    def narrow(self) -> bool:
+        """Whether somebody reads in so many columns; a pipe has as many as there are."""
+        return sys.stdout.isatty() or "COLUMNS" in os.environ
+
+    def paragraph(self, text: str, indent: str) -> None:
+        """A text for people, folded between words to the terminal; its later lines are indented."""
+        from textwrap import wrap
+
+        columns = shutil.get_terminal_size().columns
+        folded = wrap(visible(text), columns, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True)
+        self.write("\n".join(folded))
+
     def rows(self, head: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool] = ()) -> None:
         """A table for people, as wide as the terminal; in a pipe it is as wide as it needs to be."""
         from rich.box import SIMPLE_HEAD
@@ -159,14 +173,13 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
         for number, name in enumerate(head):
             right = number < len(numeric) and numeric[number]
             table.add_column(Text(visible(name)), justify="right" if right else "left", overflow="fold")
         for row in cells:
             table.add_row(*(Text(visible(cell)) for cell in row))
-        rich = Rich(file=sys.stdout, width=_width(head, cells) if wide else None, highlight=False)
+        rich = Rich(file=sys.stdout, width=None if self.narrow else _width(head, cells), highlight=False)
         rich.print(table)
 
 
@@ -174,7 +187,7 @@ def _width(head: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
     from rich.cells import cell_len
 
     columns = zip(*([list(head), *map(list, cells)]), strict=True)
-    return sum(max(max((cell_len(line) for line in cell.split("\n")), default=0) for cell in column) + 2 for column in columns) + 2  # fmt: skip
+    return sum(max(max((cell_len(line) for line in cell.split("\n")), default=0) for cell in column) + 3 for column in columns) + 2  # fmt: skip
 
 
 def _columns() -> int:

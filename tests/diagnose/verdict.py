@@ -26,6 +26,8 @@ NOISE = {  # what is always a little wrong somewhere: the share of all steps, at
     "api.not_found": 0.04, "api.unauthorized": 0.02, "api.validation_error": 0.02, "db.constraint_violation": 0.01,
     "task.retry": 0.03, "db.slow_query": 0.002, "api.server_error": 0.004, "task.failed": 0.01,
 }  # fmt: skip
+# Run after run in other circumstances: each team's collection and clocks are otherwise.
+USUAL, CLOCK, UNSTAMPED, SHORT = range(4)
 AFTER_S = 150.0  # effects may come so long after a fault's end: time-outs, retries
 
 
@@ -66,7 +68,7 @@ class Verdict:
 def prepare(fault: Fault, number: int) -> Run:
     """Draw until it happened: a fault that nobody ran into is no incident, and a cascade needs its steps."""
     for attempt in range(20):
-        made = _draw(fault, f"{fault.name}/{number}/{attempt}")
+        made = _draw(fault, f"{fault.name}/{number}/{attempt}", number % 4)
         came = Counter({problem: sum(made.begins <= second <= made.ends + AFTER_S for second in times) for problem, times in made.stack.happened.items()})
         enough = came[fault.cause] >= 3 * BY_ITSELF or (fault.leads_to and came[fault.cause])
         if not fault.cause or (enough and all(came[problem] >= 3 * BY_ITSELF for problem in fault.leads_to)):
@@ -74,12 +76,15 @@ def prepare(fault: Fault, number: int) -> Run:
     raise AssertionError(f"{fault.name} does not come about")
 
 
-def _draw(fault: Fault, seed: str) -> Run:
+def _draw(fault: Fault, seed: str, circumstance: int = USUAL) -> Run:
     """Names, layout, load, times and noise."""
     draw = random.Random(seed)
     length = draw.uniform(2400, 4200)
     seconds = draw.uniform(*fault.seconds)
     begins = draw.uniform(0.3, 0.8) * length if fault.cause else length
+    if circumstance == SHORT and fault.cause:
+        length = seconds + draw.uniform(500, 900)
+        begins = draw.choice((5.0, 0.5 * (length - seconds), length - seconds))  # from its beginning, or to its end
     share = draw.uniform(*fault.share)
     load = Load(draw.choice((0.5, 1.0, 2.0)), dialect=draw.choice(("guide", "sdk")), says_slow=draw.random() < 0.7, client_retries=draw.choice((0, 0, 2)))
     load = replace(load, **fault.load)  # type: ignore[arg-type]
@@ -87,7 +92,10 @@ def _draw(fault: Fault, seed: str) -> Run:
     if fault != HEALTHY[0]:
         parts += [Broken(what, 0.0, length, draw.uniform(0.1, 1) * most) for what, most in NOISE.items() if draw.random() < 0.6]
     start = datetime(2026, draw.randrange(1, 12), draw.randrange(1, 28), draw.randrange(24), draw.randrange(60), tzinfo=UTC)
-    voices = Voices(start, draw.choice(STACKS), draw.choice(LAYOUTS), draw.random() < 0.4, draw)
+    voices = Voices(start, draw.choice(STACKS), draw.choice(LAYOUTS), draw.random() < 0.4, draw, stamped=circumstance != UNSTAMPED)
+    if circumstance == CLOCK:
+        names = voices.names
+        voices.set_apart(draw.choice((names.app, names.worker, names.postgres)), draw.choice((-1, 1)) * draw.uniform(20, 120))
     stack = Stack(voices, load, tuple(parts), draw)
     stack.run(length)
     return Run(fault, 0, start, length, begins, begins + seconds, load, stack)

@@ -48,6 +48,7 @@ class Voices:
     layout: str
     database_prefix: bool  # Postgres names user and database in its prefix
     random: random.Random
+    stamped: bool = True  # as the engine gives them, each line with the time of its receipt
     lines: dict[str, list[tuple[float, int, str]]] = field(default_factory=dict)
     _skew: dict[str, float] = field(default_factory=dict)
     _numbers: int = 0
@@ -56,6 +57,10 @@ class Voices:
         """The container's own clock: containers of several hosts are apart by some tenths of a second."""
         skew = self._skew.setdefault(container, self.random.uniform(-0.2, 0.2))
         return self.start + timedelta(seconds=second + skew)
+
+    def set_apart(self, container: str, seconds: float) -> None:
+        """Let this container's clock be ahead, or behind."""
+        self._skew[container] = seconds
 
     def say(self, container: str, second: float, text: str) -> None:
         """One write of a program, of one or more lines."""
@@ -118,13 +123,14 @@ class Voices:
         self.say(self.names.kernel, second, f"[{5000 + second:12.6f}] {message}")
 
     def write(self, folder: Path) -> None:
-        """A file per container as `docker logs -t` prints it: the engine's time in front of each physical line."""
+        """A file per container as `docker logs` prints it, with -t the engine's time in front of each physical line."""
         folder.mkdir(parents=True, exist_ok=True)
         for container, said in self.lines.items():
             out = []
             for second, _, text in sorted(said):
                 at = self.start + timedelta(seconds=second + 0.0004)
-                stamp = f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z "
+                # The kernel's lines have no date of their own.
+                stamp = f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z " if self.stamped or container == self.names.kernel else ""
                 out += [stamp + line + "\n" for line in text.split("\n")]
             (folder / f"{container}.log").write_text("".join(out), encoding="utf-8")
 

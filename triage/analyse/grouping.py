@@ -92,14 +92,19 @@ def groups(
 def _group(
     bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window, minimum: int
 ) -> Group:
-    group = Group(tuple(bursts), _members(bursts, events, reach, window, minimum))
+    group = Group(tuple(bursts), _members(bursts, events, reach, window))
     single = sorted(set(group.events["problem"]) - {burst.problem for burst in bursts})
     other = events.filter(
         pl.col("problem").is_in(single)
         & pl.col("timestamp").is_between(group.start - _AROUND, group.end + _AROUND)
         & ~pl.col("timestamp").is_between(group.start, group.end)
     )
-    return replace(group, usual=frozenset(other["problem"]))
+    usual = set(other["problem"])
+    if (window.length - (group.end - group.start)) < (group.end - group.start):
+        # Little is known of other times. But what comes so often without being a burst comes as often at any time.
+        counts = group.events.filter(pl.col("problem").is_in(single)).group_by("problem").len()
+        usual |= set(counts.filter(pl.col("len") >= minimum)["problem"])
+    return replace(group, usual=frozenset(usual))
 
 
 def _together(a: Burst, b: Burst, a_keys: set[str], b_keys: set[str], reach: Mapping[str, frozenset[str]]) -> bool:
@@ -123,7 +128,7 @@ def _during(events: pl.DataFrame, burst: Burst) -> pl.DataFrame:
 
 
 def _members(
-    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window, minimum: int
+    bursts: Sequence[Burst], events: pl.DataFrame, reach: Mapping[str, frozenset[str]], window: Window
 ) -> pl.DataFrame:
     """The bursts' own failures, and single ones that the graph or a shared key ties to them."""
     start, end = min(burst.start for burst in bursts), max(burst.end for burst in bursts)
@@ -143,7 +148,7 @@ def _members(
             near = pl.col("timestamp").is_between(start - LINKED_SLACK, end + LINKED_SLACK)
             shared |= pl.col(key).is_in(values.implode()).fill_null(False) & near
     linked = shared | _linked({burst.problem for burst in bursts}, start, end, reach)
-    single = _unusual(events.filter(~burst_rows), linked, Window(start, end), window, minimum)
+    single = _unusual(events.filter(~burst_rows), linked, Window(start, end), window)
     return pl.concat([own, single]).sort("timestamp", "problem", "record_id")
 
 
@@ -161,7 +166,7 @@ def _linked(
 
 
 def _unusual(
-    events: pl.DataFrame, linked: pl.Expr, incident: Window, window: Window, minimum: int
+    events: pl.DataFrame, linked: pl.Expr, incident: Window, window: Window
 ) -> pl.DataFrame:
     """The linked failures without those of series of which as many are usual in such a time."""
     low, high = max(window.start, incident.start - _AROUND), min(window.end, incident.end + _AROUND)
@@ -169,9 +174,8 @@ def _unusual(
     length_s = (incident.length + 2 * LINKED_SLACK).total_seconds()
     outside_s = (high - low).total_seconds() - length_s
     series = ["problem", "service_name"]
-    if outside_s < length_s:
-        # Too little is known of other times. But what comes so often without a burst comes as often at any time.
-        return events.filter(linked).filter(pl.len().over(series) < minimum)
+    if outside_s <= 0:
+        return events.filter(linked)
     counted = events.with_columns(_linked=linked, _outside=~during & pl.col("timestamp").is_between(low, high))
     keep = [
         row

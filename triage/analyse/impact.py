@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import polars as pl
@@ -21,6 +21,7 @@ from triage.analyse.tasks import FAILED, task_lives
 from triage.query import Session
 
 _LISTED = 50
+_NAMED_WITHIN = timedelta(hours=1)  # a request's or task's first lines may be before the incident
 
 
 def impact(
@@ -42,6 +43,7 @@ def impact(
     # Where no line states the answer, the application's own word tells of it.
     failed = max(int(routes["failed"].sum()), _told(events, "api.server_error"))
     slow = max(int(routes["slow"].sum()), _told(events, "api.slow_response"))
+    named = _named(session, window, events, hit)
     return Impact(
         failed_tasks=sum(life.state in FAILED for life in hit),
         failed_requests=failed,
@@ -50,8 +52,8 @@ def impact(
         late_tasks=sum(life.late for life in hit),
         lost_tasks=sum(life.state == "lost" for life in hit),
         stuck_tasks=sum(life.state == "stuck" for life in hit),
-        users=_distinct(events, hit, "user_id"),
-        jobs=_distinct(events, hit, "job_id"),
+        users=_distinct(events, hit, named, "user_id"),
+        jobs=_distinct(events, hit, named, "job_id"),
         degraded_minutes=_degraded_minutes(events),
         by_route=_by_route(routes),
         by_task=_by_task(hit),
@@ -99,10 +101,17 @@ def _by_task(hit: Sequence[TaskLife]) -> tuple[TaskImpact, ...]:
     return tuple(sorted(rows, key=lambda row: (-row.failed, -row.tasks, row.task_name))[:_LISTED])
 
 
-def _distinct(events: pl.DataFrame, hit: Sequence[TaskLife], column: str) -> int:
-    # A worker's line rarely names the user: the application's line of the same task does.
-    named = {getattr(life, column) for life in hit}
-    return len((named | set(events[column])) - {None})
+def _named(session: Session, window: Window, events: pl.DataFrame, hit: Sequence[TaskLife]) -> pl.DataFrame:
+    """Users and jobs of what failed: the line of a failure rarely names them, another of its request or task does."""
+    requests = events["request_id"].drop_nulls().unique().to_list()
+    tasks = {life.task_id for life in hit} | set(events["task_id"].drop_nulls())
+    since, until = window.start - _NAMED_WITHIN, window.end + _NAMED_WITHIN
+    return session.named("users_of", request_ids=requests, task_ids=sorted(tasks), since=since, until=until)
+
+
+def _distinct(events: pl.DataFrame, hit: Sequence[TaskLife], named: pl.DataFrame, column: str) -> int:
+    lives = {getattr(life, column) for life in hit}
+    return len((lives | set(events[column]) | set(named[column])) - {None})
 
 
 def _degraded_minutes(events: pl.DataFrame) -> float:

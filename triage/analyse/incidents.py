@@ -51,7 +51,8 @@ def incidents(
     found = bursts(events, bounded, activity, settings)
     found = sorted([*found, *_alone(events, found)], key=lambda burst: (burst.start, burst.problem, burst.service))
     reach = reachable(leads_to or {})
-    return tuple(_incident(session, group, bounded, reach, settings, lives) for group in groups(found, events, reach, bounded, settings.minimum_failures))
+    together = groups(found, events, reach, bounded, settings.minimum_failures)
+    return tuple(_incident(session, group, bounded, reach, settings, lives, clocks) for group in together)
 
 
 def _corrected(activity: pl.DataFrame, clocks: Mapping[str, float]) -> pl.DataFrame:
@@ -89,6 +90,7 @@ def _incident(
     reach: Mapping[str, frozenset[str]],
     settings: Settings,
     lives: Sequence[TaskLife],
+    clocks: Mapping[str, float],
 ) -> Incident:
     onsets = causes.onsets(group)
     cause = causes.suspect(onsets, reach)
@@ -106,7 +108,7 @@ def _incident(
         suspected_cause=with_changes(session, cause, start),
         chain=causes.chain(onsets, cause, reach),
         impact=impact(session, of_incident, settings, lives, group.events),
-        why=_why(group.bursts),
+        why=_why(group.bursts, clocks),
         record_ids=tuple(group.events["record_id"].unique(maintain_order=True)[:_EVIDENCE]),
     )
 
@@ -117,7 +119,15 @@ def _is_open(group: Group, window: Window) -> bool:
     return any(silent <= end_after_s(burst) and burst.end >= group.end - timedelta(seconds=60) for burst in group.bursts)
 
 
-def _why(members: Sequence[Burst]) -> str:
+def _why(members: Sequence[Burst], clocks: Mapping[str, float]) -> str:
+    apart = [
+        f" The clock of {service} is {abs(clocks[service]):.0f} s {'ahead' if clocks[service] > 0 else 'behind'}, which is put right here."
+        for service in sorted({burst.service for burst in members} & clocks.keys())
+    ]
+    return _unusual(members) + "".join(apart)
+
+
+def _unusual(members: Sequence[Burst]) -> str:
     main = max(members, key=lambda burst: (burst.failures, burst.problem))
     if main.failures == 1:
         return f"{main.problem} is the engine's own word."

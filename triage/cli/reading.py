@@ -171,24 +171,46 @@ def _incident_rows(run: Run, found: tuple[Incident, ...], form: str) -> None:
     if not found and form == "table":
         run.console.say("no incident in this window; single errors are in: triage sql --name top_error_groups")
         return
-    head = ["start (UTC)", "lasted", "broke first", "sure", "then", "hit"]
+    if form == "table" and run.console.narrow:
+        for one in found:
+            _incident_paragraph(run, one)
+        return
+    head = ["start (UTC)", "lasted", "broke first", "service", "sure", "then", "hit"]
     cells = []
     for one in found:
-        cause, hit = one.suspected_cause, one.impact
-        seconds = int((one.end - one.start).total_seconds())
-        lasted = f"{seconds // 60}m{seconds % 60:02d}s" + (" open" if one.open else "")
-        first = f"{cause.problem}\nin {cause.service}" if cause else one.problems[0]
-        then = [problem for problem in one.problems if not cause or problem != cause.problem]
-        numbers = {"request": hit.failed_requests, "task": hit.failed_tasks, "user": hit.users, "job": hit.jobs}
-        shown = ", ".join(f"{count:,} {noun}{'s' * (count != 1)}" for noun, count in numbers.items() if count)
-        cells.append([f"{one.start:%m-%d %H:%M:%S}", lasted, first, cause.level if cause else "-", "\n".join(then), shown])
+        cause = one.suspected_cause
+        named = (cause.problem, cause.service, cause.level) if cause else (one.problems[0], "", "-")
+        cells.append([f"{one.start:%Y-%m-%d %H:%M:%S}", _lasted(one), *named, " > ".join(_followed(one)), _hit(one)])
     if form == "table":
         run.console.rows(head, cells)
         return
     import polars as pl
 
-    flat = [[cell.replace("\n", " ") for cell in row] for row in cells]
-    run.console.frame(pl.DataFrame(flat, schema=dict.fromkeys(head, pl.String), orient="row"), form)
+    run.console.frame(pl.DataFrame(cells, schema=dict.fromkeys(head, pl.String), orient="row"), form)
+
+
+def _incident_paragraph(run: Run, one: Incident) -> None:
+    cause = one.suspected_cause
+    first = f"{cause.problem} in {cause.service} ({cause.level} confidence)" if cause else one.problems[0]
+    run.console.paragraph(f"{one.start:%Y-%m-%d %H:%M:%S} UTC, {_lasted(one)}: {first}", "    ")
+    for name, text in (("then", " > ".join(_followed(one))), ("hit ", _hit(one))):
+        if text:
+            run.console.paragraph(f"    {name} {text}", " " * 9)
+
+
+def _lasted(one: Incident) -> str:
+    seconds = int((one.end - one.start).total_seconds())
+    return f"{seconds // 60}m{seconds % 60:02d}s" + (" and still open" if one.open else "")
+
+
+def _followed(one: Incident) -> list[str]:
+    return [step.problem for step in one.chain if not one.suspected_cause or step.problem != one.suspected_cause.problem]
+
+
+def _hit(one: Incident) -> str:
+    hit = one.impact
+    numbers = {"request": hit.failed_requests, "task": hit.failed_tasks, "user": hit.users, "job": hit.jobs}
+    return ", ".join(f"{count:,} {noun}{'s' * (count != 1)}" for noun, count in numbers.items() if count)
 
 
 @app.command(rich_help_panel="Look")

@@ -1,13 +1,22 @@
 -- title: The life of each request over the services that name it: those with a problem first, then the slowest
 -- param: since timestamptz = 1970-01-01
 -- param: until timestamptz = 9999-12-31
--- param: most bigint = 1000000000
+-- param: most int = 1000
 -- returns: request_id, start, end, services, method, route, status_code, duration_ms, user_id, job_id, task_ids, problems, record_ids
-WITH named AS (
+WITH told AS NOT MATERIALIZED (
     SELECT *, attributes['http.request.method'] AS method, attributes['url.path'] AS path,
            status_code IS NOT NULL AND attributes['http.request.method'] IS NOT NULL AS answer
     FROM logs
     WHERE "timestamp" >= $since AND "timestamp" < $until AND request_id IS NOT NULL
+), worst AS (
+    -- Lists of all requests would not fit in memory.
+    SELECT request_id
+    FROM told
+    GROUP BY request_id
+    ORDER BY count(problem) = 0, coalesce(max(duration_ms) FILTER (answer), epoch_us(max("timestamp") - min("timestamp")) / 1e3) DESC, request_id
+    LIMIT $most
+), named AS (
+    SELECT * FROM told SEMI JOIN worst USING (request_id)
 ), lives AS (
     SELECT request_id, min("timestamp") AS start, max("timestamp") AS "end",
            list_distinct(list(service_name ORDER BY "timestamp", record_id)) AS services,
@@ -29,4 +38,3 @@ SELECT request_id, start, "end", list_sort(services) AS services, method, route,
        list_transform(mentions, lambda each: each.record_id) AS record_ids
 FROM lives
 ORDER BY len(problems) = 0, duration_ms DESC, request_id
-LIMIT $most

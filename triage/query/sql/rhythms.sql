@@ -6,7 +6,7 @@
 -- param: history_s int = 86400
 -- returns: what, kind, service_name, records, period_s, last_seen, silent_s, resumed_at, record_id
 -- Habits are learnt from the window and from $history_s before it: what stopped earlier is missing from all of a window.
-WITH seen AS MATERIALIZED (
+WITH seen AS NOT MATERIALIZED (
     SELECT source, attributes, template, message, task_name, service_name, problem, fingerprint, "timestamp", record_id
     FROM logs
     WHERE "timestamp" >= $since - to_seconds($history_s) AND "timestamp" < $until
@@ -21,8 +21,11 @@ WITH seen AS MATERIALIZED (
     FROM seen
     WHERE problem IS NULL AND fingerprint IS NOT NULL AND (source <> 'beat' OR contains(message, 'Sending due task'))
     UNION ALL
-    -- Of Beat, its entries tell more.
-    SELECT service_name, 'service', service_name, "timestamp", record_id FROM seen WHERE source IS DISTINCT FROM 'beat'
+    -- Of Beat, its entries tell more; of the others the last record in ten seconds is enough.
+    SELECT service_name, 'service', service_name, max("timestamp"), arg_max(record_id, "timestamp")
+    FROM seen
+    WHERE source IS DISTINCT FROM 'beat'
+    GROUP BY service_name, epoch_us("timestamp") // 10000000
 ), often AS (
     -- What comes often has no period of a second: then half of its intervals, and nearly all halves of it, fit in.
     SELECT hash(what, kind, service_name) AS series_id, what, kind, service_name, count(*) AS records

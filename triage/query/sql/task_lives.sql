@@ -4,7 +4,7 @@
 -- param: ahead varchar = {}
 -- returns: task_id, task_name, state, sent_at, sent_by, received_at, started_at, ended_at, worker, receipts, retries, ends, wait_ms, run_ms, late, inferred, job_id, request_id, user_id, reason, record_ids
 -- $ahead says by how many seconds the clocks of services are ahead: {"worker": 90}.
-WITH told AS (
+WITH told AS NOT MATERIALIZED (
     SELECT * REPLACE (true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp"),
            source = 'celery' AS by_worker,
            source = 'celery' AND state IN ('succeeded', 'failed', 'timeout', 'revoked', 'rejected', 'lost') AS ending
@@ -12,27 +12,27 @@ WITH told AS (
     WHERE "timestamp" >= $since AND "timestamp" < $until
 ), facts AS (
     SELECT task_id,
-           arg_min(task_name, ("timestamp", record_id)) AS task_name,
+           arg_min(task_name, "timestamp") AS task_name,
            -- The first mention of a task outside of a worker's log counts as its sending.
            min("timestamp") FILTER (NOT by_worker) AS named_at,
-           arg_min(service_name, ("timestamp", record_id)) FILTER (NOT by_worker) AS sent_by,
+           arg_min(service_name, "timestamp") FILTER (NOT by_worker) AS sent_by,
            min("timestamp") FILTER (by_worker) AS worked_at,
-           arg_min(service_name, ("timestamp", record_id)) FILTER (by_worker) AS worker,
+           arg_min(service_name, "timestamp") FILTER (by_worker) AS worker,
            min("timestamp") FILTER (by_worker AND state = 'received') AS received_at,
            max("timestamp") FILTER (by_worker AND state = 'received') AS received_last,
            min("timestamp") FILTER (by_worker AND state = 'started') AS started_at,
            max("timestamp") FILTER (ending) AS ended_at,
-           arg_max(state, ("timestamp", record_id)) FILTER (ending) AS end_state,
-           arg_max(problem = 'task.timeout', ("timestamp", record_id)) FILTER (ending AND problem IS NOT NULL) AS timed_out,
-           arg_max(run_ms, ("timestamp", record_id)) FILTER (ending) AS told_ms,
-           arg_max(exception_type, ("timestamp", record_id)) FILTER (ending AND exception_type <> '') AS thrown,
+           arg_max(state, "timestamp") FILTER (ending) AS end_state,
+           arg_max(problem = 'task.timeout', "timestamp") FILTER (ending AND problem IS NOT NULL) AS timed_out,
+           arg_max(run_ms, "timestamp") FILTER (ending) AS told_ms,
+           arg_max(exception_type, "timestamp") FILTER (ending AND exception_type <> '') AS thrown,
            count(*) FILTER (by_worker AND state = 'received') AS receipts,
            count(*) FILTER (by_worker AND state = 'retry') AS retries,
            count(*) FILTER (ending AND state = 'succeeded') AS successes,
-           arg_min(job_id, ("timestamp", record_id)) AS job_id,
-           arg_min(request_id, ("timestamp", record_id)) AS request_id,
-           arg_min(user_id, ("timestamp", record_id)) AS user_id,
-           min({'at': "timestamp", 'record_id': record_id}, 12) AS mentions
+           arg_min(job_id, "timestamp") AS job_id,
+           arg_min(request_id, "timestamp") AS request_id,
+           arg_min(user_id, "timestamp") AS user_id,
+           arg_min(record_id, "timestamp") AS first_record
     FROM told
     GROUP BY task_id
 ), lives AS (
@@ -62,7 +62,9 @@ WITH told AS (
     WHERE ended_at IS NOT NULL AND received_at IS NOT NULL
     GROUP BY GROUPING SETS ((worker, task_name), (worker))
 ), elsewhere AS (
-    SELECT DISTINCT task_id FROM tasks WHERE source = 'celery' AND NOT ("timestamp" >= $since AND "timestamp" < $until)
+    SELECT DISTINCT task_id
+    FROM tasks SEMI JOIN (SELECT task_id FROM lives WHERE logged IN ('sent', 'running')) USING (task_id)
+    WHERE source = 'celery' AND NOT ("timestamp" >= $since AND "timestamp" < $until)
 ), ends_of_workers AS (
     SELECT service_name, record_id, true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp",
            CASE WHEN regexp_matches(body, 'WorkerLostError') THEN 'its worker lost a child process'
@@ -88,6 +90,11 @@ WITH told AS (
     LEFT JOIN runs every ON every.worker = waits.worker AND every.task_name IS NULL
     ASOF LEFT JOIN ends_of_workers e
       ON e.service_name = waits.worker AND coalesce(waits.received_at, waits.sent_at, waits.worked_at) <= e."timestamp"
+), mentions AS (
+    -- Of what went well, the first record is enough.
+    SELECT task_id, min({'at': "timestamp", 'record_id': record_id}, 12) AS records
+    FROM told SEMI JOIN (SELECT task_id FROM judged WHERE logged <> 'succeeded' OR retries > 0 OR late) USING (task_id)
+    GROUP BY task_id
 )
 SELECT task_id, task_name,
        CASE WHEN stuck THEN 'stuck' WHEN lost IS NOT NULL THEN 'lost' ELSE logged END AS state,
@@ -100,7 +107,7 @@ SELECT task_id, task_name,
        coalesce(told_ms, epoch_us(ended_at - received_last) / 1e3) AS run_ms,
        late, stuck OR lost IS NOT NULL AS inferred, job_id, request_id, user_id,
        CASE WHEN stuck THEN 'sent, and no worker received it' ELSE coalesce(lost, thrown) END AS reason,
-       list_concat(list_transform(mentions, lambda each: each.record_id),
+       list_concat(coalesce(list_transform(mentions.records, lambda each: each.record_id), [first_record]),
                    CASE WHEN lost IS NOT NULL AND end_record IS NOT NULL THEN [end_record] ELSE [] END) AS record_ids
-FROM judged
+FROM judged LEFT JOIN mentions USING (task_id)
 ORDER BY least(sent_at, received_at, started_at, ended_at) NULLS LAST, task_id

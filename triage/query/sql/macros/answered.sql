@@ -2,8 +2,10 @@
 -- line, and by a proxy in front. A service that writes nothing but access lines is a proxy, if another has more to say.
 -- Of a service's own two tellings that with durations counts, else the more frequent one.
 (since, until) AS TABLE
-WITH seen AS MATERIALIZED (
-    SELECT *, coalesce(scope_name, '') AS form FROM requests WHERE "timestamp" >= since AND "timestamp" < until
+WITH seen AS NOT MATERIALIZED (
+    SELECT *, coalesce(scope_name, '') AS form, epoch_us("timestamp") // 1000000 AS second
+    FROM requests
+    WHERE "timestamp" >= since AND "timestamp" < until
 ), forms AS (
     SELECT service_name, form, count(*) AS rows, count(duration_ms) AS timed FROM seen GROUP BY service_name, form
 ), main AS (
@@ -13,24 +15,25 @@ WITH seen AS MATERIALIZED (
 ), written AS (
     SELECT service_name, count(*) AS records
     FROM logs
-    WHERE "timestamp" >= since AND "timestamp" < until AND service_name IN (SELECT service_name FROM forms)
+    WHERE "timestamp" >= since AND "timestamp" < until
     GROUP BY service_name
 ), proxies AS (
     SELECT service_name FROM forms JOIN written USING (service_name)
     GROUP BY service_name
     HAVING sum(rows) >= 0.95 * any_value(records)
-), ranked AS (
-    SELECT seen.*, CASE WHEN seen.service_name IN (SELECT service_name FROM proxies) THEN 2
-                        WHEN seen.form = main.form THEN 0 ELSE 1 END AS told
-    FROM seen JOIN main USING (service_name)
-), near AS (
-    SELECT *,
-           min(told) OVER (PARTITION BY service_name, method, path, status_code ORDER BY "timestamp"
-                           RANGE BETWEEN INTERVAL 2 SECOND PRECEDING AND INTERVAL 2 SECOND FOLLOWING) AS own,
-           min(told) OVER (PARTITION BY method, path, status_code ORDER BY "timestamp"
-                           RANGE BETWEEN INTERVAL 2 SECOND PRECEDING AND INTERVAL 2 SECOND FOLLOWING) AS anywhere
-    FROM ranked
+), ranked AS NOT MATERIALIZED (
+    SELECT seen.*, proxies.service_name IS NOT NULL AS by_proxy,
+           proxies.service_name IS NULL AND seen.form = main.form AS counts
+    FROM seen JOIN main USING (service_name) LEFT JOIN proxies USING (service_name)
+), again AS (
+    SELECT DISTINCT other.record_id
+    FROM (SELECT record_id, service_name, by_proxy, method, path, status_code, second + unnest([-1, 0, 1]) AS second
+          FROM ranked
+          WHERE NOT counts) other
+         JOIN (SELECT DISTINCT service_name, method, path, status_code, second FROM ranked WHERE counts) own
+           ON own.method = other.method AND own.path = other.path AND own.status_code = other.status_code
+          AND own.second = other.second AND (other.by_proxy OR own.service_name = other.service_name)
 )
-SELECT * EXCLUDE (form, told, own, anywhere)
-FROM near
-WHERE told = CASE WHEN told = 2 THEN anywhere ELSE own END
+SELECT * EXCLUDE (form, second, by_proxy, counts)
+FROM ranked
+WHERE counts OR record_id NOT IN (SELECT record_id FROM again)
