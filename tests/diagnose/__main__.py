@@ -1,5 +1,8 @@
 """Print how often the injected cause is named first: `python -m tests.diagnose [--runs N] [--only WORD]`.
 
+Of four runs one has a container whose clock is apart, one is without the engine's times, one has a short log that may begin
+or end with the fault.
+
 A run is right at the top if the incident at the fault's time names the injected problem first, complete if everything
 else that came about is in its chain, and clean if there is no other incident. Exit code 1 below 90 % at the top.
 """

@@ -313,7 +313,8 @@ def _gathered_by_chance(burst: Burst, single: int, length_s: float) -> float:
     a binomial, for any of them.
     """
     total, needed = burst.failures + single, burst.failures - 1
-    share = burst.span_s / max(length_s, _QUIET_BEFORE_S)
+    # What is known of other times decides, unless there is less of it than of the burst.
+    share = burst.span_s / (length_s if length_s >= 2 * burst.span_s else max(length_s, _QUIET_BEFORE_S))
     mean = (total - 1) * share
     if needed <= mean:
         return 1.0

@@ -32,8 +32,11 @@ def clock_skew(session: Session, window: Window) -> tuple[ClockSkew, ...]:
         for row in session.named("clock_offsets", **params).iter_rows(named=True)
     ]  # fmt: skip
     known = {skew.service for skew in found}
+    compared: set[frozenset[str]] = set()
     for row in session.named("clock_pairs", **params).iter_rows(named=True):
-        if row["pairs"] >= _PAIRS and not {row["service_name"], row["reference"]} <= known:
+        pair = frozenset((row["service_name"], row["reference"]))
+        if row["pairs"] >= _PAIRS and not pair <= known and pair not in compared:
+            compared.add(pair)
             spread = round(row["p90_s"] - row["p10_s"], 3)
             found.append(ClockSkew(row["service_name"], row["reference"], _of_pairs(row), spread, row["pairs"], "shared_ids"))
     return tuple(found)
@@ -53,7 +56,7 @@ def ahead(skews: Sequence[ClockSkew]) -> dict[str, float]:
     told = {skew.service: skew.skew_s for skew in skews if skew.method == "receive_time" and 2 * skew.spread_s <= abs(skew.skew_s)}
     by_engine = {skew.service for skew in skews if skew.method == "receive_time"}
     linked: dict[str, float] = {}
-    for skew in skews:  # those with most in common first
+    for skew in skews:  # the surest first
         if skew.method == "shared_ids" and skew.service not in linked:
             linked.setdefault(skew.reference, told.get(skew.reference, 0.0))
             linked[skew.service] = linked[skew.reference] + skew.skew_s

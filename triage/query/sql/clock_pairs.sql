@@ -25,4 +25,5 @@ SELECT kind, service_name, reference, count(*) AS pairs, quantile_cont(after_s, 
        median(after_s) AS median_s, quantile_cont(after_s, 0.9) AS p90_s
 FROM pairs
 GROUP BY kind, service_name, reference
-ORDER BY pairs DESC, kind, service_name, reference
+-- A receipt follows its sending at once; who names a request later may do so on purpose.
+ORDER BY kind DESC, pairs DESC, service_name, reference

@@ -60,7 +60,7 @@ WITH told AS NOT MATERIALIZED (
     SELECT worker, task_name, epoch(max(ended_at - received_at)) AS longest_s
     FROM waits
     WHERE ended_at IS NOT NULL AND received_at IS NOT NULL
-    GROUP BY GROUPING SETS ((worker, task_name), (worker))
+    GROUP BY worker, task_name
 ), elsewhere AS (
     SELECT DISTINCT task_id
     FROM tasks SEMI JOIN (SELECT task_id FROM lives WHERE logged IN ('sent', 'running')) USING (task_id)
@@ -80,14 +80,13 @@ WITH told AS NOT MATERIALIZED (
            CASE WHEN logged IN ('running', 'retrying') THEN coalesce(e.reason,
                -- What runs on for three times the longest of its name, while others ended, has no end any more.
                CASE WHEN logged = 'running' AND elsewhere.task_id IS NULL AND received_last IS NOT NULL
-                     AND epoch(now - received_last) > greatest(60, 3 * coalesce(own.longest_s, every.longest_s))
-                    THEN 'received, and nothing more for three times as long as any other' END) END AS lost,
+                     AND epoch(now - received_last) > greatest(60, 3 * runs.longest_s)
+                    THEN 'received, and nothing more for three times as long as any other of its name' END) END AS lost,
            coalesce(wait_ms > 1e3 * late_s, false) AS late
     FROM waits CROSS JOIN habits
     LEFT JOIN senders USING (sent_by)
     LEFT JOIN elsewhere USING (task_id)
-    LEFT JOIN runs own ON own.worker = waits.worker AND own.task_name = waits.task_name
-    LEFT JOIN runs every ON every.worker = waits.worker AND every.task_name IS NULL
+    LEFT JOIN runs ON runs.worker = waits.worker AND runs.task_name = waits.task_name
     ASOF LEFT JOIN ends_of_workers e
       ON e.service_name = waits.worker AND coalesce(waits.received_at, waits.sent_at, waits.worked_at) <= e."timestamp"
 ), mentions AS (
