@@ -125,7 +125,9 @@ def test_figures_are_those_of_their_queries(session: Session, report: Report) ->
     assert report.failed_requests == run(report.queries["requests"])["failed"].sum()
     for chapter in report.chapters:
         impact, routes = chapter.incident.impact, run(chapter.routes)
-        assert (impact.failed_requests, impact.slow_requests) == (routes["failed"].sum(), routes["slow"].sum())
+        assert impact.failed_requests == routes["failed"].sum()
+        # The server's lines state no durations here; then what the application says of slow answers counts.
+        assert impact.slow_requests == (routes["slow"].sum() or chapter.incident.counts.get("api.slow_response", 0))
         assert [(r.route, r.requests, r.failed, r.slow) for r in impact.by_route] == routes.rows()[: len(impact.by_route)]
     worst = {"HighTaskFailureRate": "failures_per_s", "SlowAPIResponse": "p95_ms"}
     for alert in report.alerts:

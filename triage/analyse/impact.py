@@ -40,9 +40,9 @@ def impact(
         "request_outcomes", since=window.start, until=window.end, over_ms=settings.slow_request_ms
     )
     requests = int(routes["requests"].sum())
-    # Where no line states the answer, the application's own word tells of it.
-    failed = max(int(routes["failed"].sum()), _told(events, "api.server_error"))
-    slow = max(int(routes["slow"].sum()), _told(events, "api.slow_response"))
+    # Where no line states an answer, or how long it took, the application's own word tells of it.
+    failed = int(routes["failed"].sum()) if requests else _told(events, "api.server_error")
+    slow = int(routes["slow"].sum()) or _told(events, "api.slow_response")
     named = _named(session, window, events, hit)
     return Impact(
         failed_tasks=sum(life.state in FAILED for life in hit),
