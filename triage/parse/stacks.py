@@ -18,7 +18,7 @@ _FORMS = tuple(
 )
 # A record that is an exception's line and nothing else: Python's last words when something kept the frames.
 _ALONE = ascii_classes(
-    r"^(?P<type>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w+(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded))(?:: (?P<text>(?s:.*))|:?\s*$)"
+    r"^(?P<type>(?:[A-Za-z_]\w*\.)+(?:exc|err|errors?|exceptions?)\.[A-Z]\w+|(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w+(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded))(?:: (?P<text>(?s:.*))|:?\s*$)"
 )
 _MAY = ascii_classes(r"\n\s+at |^\S+:\d+:in [`']|(?:SyntaxError|IndentationError|TabError): ")
 _FRAME = r'^(?:File ".*", line [0-9]+|(?:file://)?/\S+:[0-9]+|node:\S+:[0-9]+)$'
