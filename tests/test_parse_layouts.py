@@ -51,6 +51,7 @@ LINES: dict[str, dict[str, Any]] = {
     f"{T},123 app.core[12345] ERROR redis failed": {"scope_name": "app.core", "process_id": "12345", "message": "redis failed"},
     f"{T},123\tWARNING\tapp.core\tcore.py:42\thello": {"severity_number": 13, "scope_name": "app.core", "message": "hello"},
     f"{T},123 ERROR error: refused": {"severity_text": "ERROR", "scope_name": None, "message": "error: refused"},
+    f"{T},123 INFO (1, 2)": {"process_id": None, "message": "(1, 2)"},
     f"{T},123 ERROR config.yaml not found": {"scope_name": None, "message": "config.yaml not found"},
     f"{T},123 starting 3 jobs: error budget left": {"severity_text": None, "message": "starting 3 jobs: error budget left"},
     f"{T},123 INFO [user_id=12 job_id=j1] hello": {"user_id": "12", "job_id": "j1", "message": "hello"},

@@ -134,7 +134,9 @@ def behind(message: pl.Series, after: pl.Series, named: pl.Series) -> pl.DataFra
         left = state["rest"].str.replace(_PLAIN_TOKEN, "")
         state = state.with_columns(whole=pl.col("rest").str.head(pl.col("rest").str.len_chars() - left.str.len_chars()), left=left)
         state = state.join(_tokens(state["whole"].unique()), on="whole", how="left", maintain_order="left")
-        is_field = state.select(_is_field().fill_null(False)).to_series()
+        # A message of one word is no field without a message, unless nothing but a field looks like it.
+        ends = (pl.col("left").str.strip_chars() == "") & ~pl.col("kind").is_in(["place", "call", "dotted", "thread"])
+        is_field = state.select((_is_field() & ~ends).fill_null(False)).to_series()
         done.append(state.filter(~is_field).select("i", "rest"))
         state = state.filter(is_field)
         if state.is_empty():
