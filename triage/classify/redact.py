@@ -26,7 +26,7 @@ MARK = re.compile(r"\[redacted:[a-z_]+:[0-9a-f]{6}\]")
 # A line of a key at the end of a line of log, or as a value in it; a line of its head; a blank one. Its last line, in
 # front of its end, may be short.
 _AT_END = r"(?=(?:\s|\x1b\[[0-9;]*m)*$)"
-_BLOCK_TEXT = rf"[A-Za-z0-9+/=]{{16,128}}{_AT_END}|(?<![\w+/=])(?!\d+\b)(?:[A-Za-z0-9+/]{{16,128}}={{0,2}}|[A-Za-z0-9+/]{{2,}}==?)(?![\w+/=])"
+_BLOCK_TEXT = rf"[A-Za-z0-9+/=]{{16,128}}{_AT_END}|(?<![\w+/=])(?!\d+\b)(?:[A-Za-z0-9+/]{{16,128}}={{0,2}}|[A-Za-z0-9+/]{{2,}}==?)(?![\w+/=\[])"
 _BLOCK_LINE = re.compile(rf"(?P<s>{_BLOCK_TEXT})|^\s*(?:Proc-Type|DEK-Info): .*$|^\W*$")
 _LAST_LINE = re.compile(rf"(?P<s>[A-Za-z0-9+/=]{{1,128}}{_AT_END}|{_BLOCK_TEXT})")
 _COLOUR = re.compile(r"(?:\x1b|\\+u001[bB]|\\+x1[bB]|\\033)\[[0-9;]*m")  # also as JSON and Python write it
