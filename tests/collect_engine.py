@@ -98,8 +98,8 @@ def numbered(run: str, *, burst: int, pause_s: float) -> str:
     return f"exec busybox awk -v run={run} -v burst={burst} -v pause={int(pause_s * 1e6)} '{_NUMBERED}'"
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for something that comes."""
+def until(true: Callable[[], object], seconds: float = 90.0) -> None:
+    """Wait for something that comes; the bound is for what is broken, not for what is slow."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come in time"

@@ -17,7 +17,7 @@ from triage.schema import LOGS
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_killed_restarted_recreated_rotated_and_full_nothing_is_lost_or_doubled() -> None:
     if lacks := missing():
         reason = f"a private container engine needs {', '.join(lacks)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -227,7 +228,7 @@ def test_rotation_that_was_faster_is_a_gap_with_its_bounds(engine: Restartable, 
     assert gap.reason in stored.notes
 
 
-def followed(stored: Stored, names: Sequence[str], enough: Callable[[], bool], seconds: float = 40.0) -> None:
+def followed(stored: Stored, names: Sequence[str], enough: Callable[[], bool], seconds: float = 120.0) -> None:
     """Follow until there is enough, then stop and take the rest."""
     batches = follow(docker.connect(), stored.cursors.get, names=names, delay_s=1.0)
     deadline = time.monotonic() + seconds
@@ -268,7 +269,7 @@ def test_following_says_what_a_removal_took_away(engine: Restartable, stored: St
     assert "removed before its last lines were read" in gap.reason
     assert gap.start is not None
     assert gap.end is not None
-    assert timedelta() < gap.end - gap.start < timedelta(minutes=1)
+    assert timedelta() < gap.end - gap.start < timedelta(minutes=5)
 
 
 def test_the_command_ends_cleanly_on_sigterm_with_all_that_it_saw(engine: Restartable, tmp_path: Path) -> None:
@@ -284,17 +285,24 @@ def test_the_command_ends_cleanly_on_sigterm_with_all_that_it_saw(engine: Restar
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as collector:
         try:
-            until(lambda: lake.exists() and stored_numbers(), 60)
+            until(lambda: lake.exists() and stored_numbers(), 120)
         finally:
             collector.send_signal(signal.SIGTERM)
-        _, said = collector.communicate(timeout=30)
+        _, said = collector.communicate(timeout=120)
     assert collector.returncode == ExitCode.DONE
     assert "log driver is `none`" in said
     assert stored_numbers() in (list(range(1, 500)), list(range(1, 501)))  # the last record might have gone on
+    info = json.loads(subprocess.run(
+        [sys.executable, "-m", "triage", "lake", "info", "--format", "json", "--lake", str(tmp_path / "lake")],
+        capture_output=True, check=True, timeout=240,
+    ).stdout)  # fmt: skip
+    (going,) = info["origins"]
+    assert (going["service_name"], going["trouble"]) == ("app", None)
+    assert going["last_commit"] and going["lag_s"] >= 0 and going["lines_per_s"] >= 0
     engine.docker("stop", "-t", "0", "app")
     command.remove("--follow")
     # One container cannot be read, which is an error, and the other is read all the same.
-    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == ExitCode.UNAVAILABLE
+    assert subprocess.run(command, capture_output=True, timeout=240, check=False).returncode == ExitCode.UNAVAILABLE
     assert stored_numbers() == list(range(1, 501))
 
 

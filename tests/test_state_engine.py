@@ -160,35 +160,53 @@ def test_what_the_engine_has_forgotten_is_concluded_or_noted(engine: Restartable
     assert gap["service_name"] == "loops" and "restarts are known by their number only" in gap["message"]
 
 
+def paced(engine: Restartable, steps: Path, name: str, then: str) -> str:
+    """A container that takes a megabyte and does something `then` for each file `$n` in `steps`, and says so there."""
+    one = "dd if=/dev/zero of=/dev/shm/$n bs=1M count=1 2>/dev/null"
+    loop = f"n=1; while :; do until [ -e /steps/$n ]; do busybox usleep 20000; done; {one}; {then}; echo > /steps/{name}$n; n=$((n+1)); done"
+    bounded = ("--memory", "24m", "--memory-swap", "24m", "--shm-size", "64m")
+    return engine.run(name, f"echo begins; {loop}", "-v", f"{steps}:/steps", *bounded)
+
+
 def test_a_leaking_container_is_told_from_others_before_it_is_killed(
     engine: Restartable, lake: Lake, tmp_path: Path
 ) -> None:
-    one = "dd if=/dev/zero of=/dev/shm/$n bs=1M count=1 2>/dev/null; n=$((n+1))"
-    bounded = ("--memory", "24m", "--memory-swap", "24m", "--shm-size", "64m")
-    leaks = engine.run("leaks", f"echo begins; while :; do {one}; busybox usleep 700000; done", *bounded)
-    engine.run("teeth", f"while :; do {one}; [ $((n % 6)) = 0 ] && rm /dev/shm/*; busybox usleep 300000; done", *bounded)
-    engine.run("warms", f"while [ ${{n:-0}} -lt 9 ]; do {one}; busybox usleep 300000; done; sleep 600", *bounded)
+    steps = tmp_path / "steps"
+    steps.mkdir()
+    leaks = paced(engine, steps, "leaks", "true")
+    paced(engine, steps, "teeth", "[ $((n % 6)) != 0 ] || rm /dev/shm/*")
+    paced(engine, steps, "warms", "[ $n -lt 7 ] || rm /dev/shm/$n")
     sampler = Sampler(docker.connect(), lake, Selection())
     began = time.monotonic()
-    while time.monotonic() - began < 17:
-        assert sampler.take() == 3  # the engine reads a container once a second at most
+    for step in range(1, 17):  # one megabyte a sample, so that neither a slow nor a fast machine changes the curve
+        time.sleep(max(0.0, began + step - time.monotonic()))  # a trend needs its seconds
+        (steps / str(step)).touch()
+        until(lambda: all((steps / f"{name}{step}").exists() for name in ("leaks", "teeth", "warms")), 60)  # noqa: B023
+        assert sampler.take() == 3
     sampler.store()
-    assert "oom" not in {action for _, action, _ in told(engine)}
+    assert "oom" not in {action for container, action, _ in told(engine) if container == leaks}
     now = datetime.now(UTC)
     with Session([], state=state.file_uris(lake)) as session:
-        window = Window(now - timedelta(minutes=5), now)
+        window = Window(now - timedelta(minutes=30), now)
         (trend,) = memory_trends(session, window, Settings(leak_minimum_s=8))
     assert (trend.container_name, trend.limit_bytes) == ("leaks", 24 << 20)
     assert trend.time_to_limit is not None and trend.time_to_limit > timedelta()
-    while "oom" not in {action for container, action, _ in told(engine) if container == leaks}:
+    engine.docker("stop", "-t", "0", "teeth", "warms")
+    for step in range(17, 80):
+        (steps / str(step)).touch()
+
+    def killed() -> bool:
         sampler.take()
+        return "oom" in {action for container, action, _ in told(engine) if container == leaks}
+
+    until(killed, 120)
     sampler.store()
     sampler.close()
     (tmp_path / "triage.toml").write_text("[analysis]\nleak_minimum_s = 8\n")
     command = [sys.executable, "-m", "triage", "--config", str(tmp_path / "triage.toml"), "--lake", lake.path]
-    subprocess.run([*command, "collect", "--quiet"], check=True, timeout=60)
+    subprocess.run([*command, "collect", "--quiet"], check=True, timeout=240)
     subprocess.run([*command, "report", "--quiet", "-o", str(tmp_path / "r.html"), "--json", str(tmp_path / "r.json")],
-                   check=True, timeout=60)  # fmt: skip
+                   check=True, timeout=240)  # fmt: skip
     summary = json.loads((tmp_path / "r.json").read_text())
     assert {p["problem"]: p["services"] for p in summary["problems"]} == {
         "memory.worker_leak": ["leaks"], "memory.out_of_memory": ["leaks"],
