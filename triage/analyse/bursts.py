@@ -33,6 +33,7 @@ _GATHERED_BY_CHANCE = 1e-3
 _QUIET_BEFORE_S = 1800.0  # a log that shows nothing but the incident says nothing of before: it is taken as quiet
 _RECURRING = 6  # as many alike bursts, spread over the window, are how this system always is
 _MINUTE_S = 60.0  # failures of one click, one retry, one scan come within a minute
+_TRAFFIC = 30  # a service that writes less, such as a database, does not show by its records how busy it is
 _THIRDS = 3  # what is usual is so in each third of the time around; another incident is in one of them
 _MINUTES_SEEN = 10  # fewer minutes in a third say little of how failures spread over minutes
 
@@ -325,13 +326,13 @@ def _gathered_by_chance(burst: Burst, single: int, length_s: float) -> float:
 
 
 def _traffic(burst: Burst, low: datetime, high: datetime, activity: pl.DataFrame) -> float:
-    """How much busier the service was during the burst, apart from the burst's own records: 1 or more."""
+    """How much busier the service was during the burst, by its records without a problem: 1 or more."""
     own = activity.filter((pl.col("service_name") == burst.service) & pl.col("step").is_between(low, high))
     margin = timedelta(seconds=10)
     during = pl.col("step").is_between(burst.start - margin, burst.end)
-    inside = int(own.filter(during)["records"].sum()) - burst.failures
-    outside = int(own["records"].sum()) - inside - burst.failures
+    inside = int(own.filter(during)["records"].sum())
+    outside = int(own["records"].sum()) - inside
     outside_s = (high - low).total_seconds() - burst.span_s - 10
-    if outside <= 0 or outside_s <= 0:
+    if outside < _TRAFFIC or outside_s <= 0:
         return 1.0
     return max(1.0, (inside / (burst.span_s + 10)) / (outside / outside_s))
