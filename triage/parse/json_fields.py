@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from triage.parse import clock, severity
-from triage.parse.json_lines import KEYS, POSTGRES_KEYS
+from triage.parse.json_lines import KEYS, POSTGRES_KEYS, STAMPED_PREFIX, WRAPPED_POSTGRES
 from triage.parse.text import apply_where
 
 if TYPE_CHECKING:
@@ -140,12 +140,10 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
         text = apply_where(text, exported, lambda some: pl.Series([_first_of_export(one) for one in some], dtype=pl.String))
     frame = objects(text)
     used: set[str] = set()
-    # CloudNativePG wraps the server's own record into one of its manager's.
-    inner = {"ts": "record.log_time", "level": "record.error_severity", "message": "record.message", "pid": "record.process_id"}
-    wrapped = "record.error_severity" in frame.columns
-    ts, level, message = (
-        pick(frame, ((inner[name],) if wrapped else ()) + KEYS[name], used) for name in ("ts", "level", "message")
-    )
+    inner = next((keys for keys in WRAPPED_POSTGRES if keys["level"] in frame.columns), {})
+    ts, level, message = (pick(frame, (*inner.get(name, "").split(), *KEYS[name]), used) for name in ("ts", "level", "message"))
+    if inner:
+        message = message.str.replace(rf"^{STAMPED_PREFIX}", "")
     if "msg" in frame.columns:
         # pino and bunyan, whose numbers are one step below Python's and whose message is always `msg`.
         node = frame["msg"].is_not_null() & level.is_in(list(_NODE_LEVELS))
@@ -159,11 +157,11 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     columns["number"] = columns["number"].zip_with(columns["number"].is_not_null(), otel.set(otel > 24, None))
     for name in ("logger", "pid", "thread", "service", "host", "exception", "exception_type", "exception_message",
                  "sqlstate", "task_id", "task_name", "request_id", "job_id", "user_id", "trace_id", "span_id"):  # fmt: skip
-        columns[name] = pick(frame, ((inner[name],) if wrapped and name in inner else ()) + KEYS[name], used)
+        columns[name] = pick(frame, (*inner.get(name, "").split(), *KEYS[name]), used)
     status = pick(frame, KEYS["status"], used)
     columns["status"] = status.str.extract(r"^([1-5]\d\d)$")
     columns["duration_ms"] = _duration(frame, used)
-    database = [name for name in ("error_severity", "record.error_severity") if name in frame.columns]
+    database = [name for name in ("error_severity", inner.get("level")) if name in frame.columns]
     if database:
         is_pg = frame.select(pl.any_horizontal(pl.col(name).is_not_null() for name in database)).to_series()
         columns["source"] = pl.select(pl.when(is_pg).then(pl.lit("postgres"))).to_series()
@@ -185,7 +183,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     for name in frame.columns:
         if name in used and name not in kept:
             continue
-        plain = name.removeprefix("record.") if database else name
+        plain = name.removeprefix("record.").removeprefix("properties.") if database else name
         heads.attribute(own["row"], POSTGRES_KEYS.get(plain, name) if database else name, frame[name])
 
 

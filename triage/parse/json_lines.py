@@ -67,6 +67,15 @@ KEYS: dict[str, tuple[str, ...]] = {
     "trace_id": ("trace_id", "traceId", "trace.id", "otelTraceID", "dd.trace_id", "TraceId", "logging.googleapis.com/trace", "record.extra.trace_id", "traceID", "otel.trace_id", "trace", "jsonPayload.trace_id"),
     "span_id": ("span_id", "spanId", "span.id", "otelSpanID", "dd.span_id", "SpanId", "logging.googleapis.com/spanId"),
 }  # fmt: skip
+# Managers that wrap the server's own record into one of theirs: CloudNativePG, and Azure's diagnostic settings, whose
+# message still has the server's prefix.
+WRAPPED_POSTGRES: tuple[dict[str, str], ...] = (
+    {"ts": "record.log_time", "level": "record.error_severity", "message": "record.message", "pid": "record.process_id",
+     "sqlstate": "record.sql_state_code"},
+    {"ts": "properties.timestamp", "level": "properties.errorLevel", "message": "properties.message", "pid": "properties.processId",
+     "sqlstate": "properties.sqlerrcode"},
+)  # fmt: skip
+STAMPED_PREFIX = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}[^\n]{0,200}?[\s:\-][A-Z]{3,9}:  "
 POSTGRES_KEYS: dict[str, str] = {  # Postgres's jsonlog and CloudNativePG's record to our attributes
     "detail": "postgres.detail", "hint": "postgres.hint", "context": "postgres.context", "statement": "postgres.statement",
     "internal_query": "postgres.query", "dbname": "postgres.database", "user": "postgres.user", "database_name": "postgres.database",

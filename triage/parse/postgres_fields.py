@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
 from triage.parse.assemble import Assembly
@@ -11,6 +13,10 @@ from triage.parse.postgres import CONTINUES, ENGLISH
 _DURATION = r"^(?:duration|Dauer|持续时间|执行时间|durée|duración|duração|durata|продолжительность|期間|실행시간|varaktighet|тривалість)\s?[:：]? ?([0-9.]+) ?(?:ms|毫秒|мс|мсек|ミリ秒)"
 _STATEMENT = r"(?s)^.{3,20}?[0-9.]+ \S+\s+(?:statement|execute [^:]*|parse [^:]*|bind [^:]*|语句|Anweisung|[^:\s]+(?: [^:]*)?)[:：] ?(.*)$"
 _PLAN = r"(?s)^duration: [0-9.]+ ms  plan:\s*(.*)$"
+# A plan's text ends where its first node begins, or its parameters; as JSON it is a member.
+_QUERY_TEXT = r"(?s)^(?:Query Text|Abfragetext): (.*?)\n(?:Query Parameters: |[A-Z][^\n]*  \((?:cost=|actual |never executed))"
+_QUERY_LINE = r"^Query Text: (.*)"
+_QUERY_MEMBER = r'(?s)^\{\s*"Query Text": ("(?:[^"\\]|\\.)*")'
 _CHARACTER = r" (?:at character|bei Zeichen|第|字符|于字符|en carácter|au caractère|al carattere|vid tecken) ?([0-9]+)(?: ?个字符处)?$"
 
 
@@ -33,8 +39,9 @@ def add(
     statement = full.clear(full.len()).scatter(timed, full.gather(timed).str.extract(_STATEMENT))
     log_statement = full.str.extract(r"(?s)^(?:statement|execute [^:]{0,80}|语句|Anweisung): (.*)$")
     for key, values in (
-        ("postgres.statement", pl.select(pl.coalesce(statement, log_statement, plan.str.extract(r"(?s)^Query Text: (.*?)\n"))).to_series()),
+        ("postgres.statement", pl.select(pl.coalesce(statement, log_statement, _query_of(plan))).to_series()),
         ("postgres.plan", plan),
+        ("postgres.parameters", plan.str.extract(r"(?m)^Query Parameters: (.*)$")),
     ):
         found = pl.DataFrame({"i": mine["i"], "value": values}).drop_nulls()
         extra.append(found.select("i", pl.lit(key).alias("key"), "value"))
@@ -43,6 +50,23 @@ def add(
         return records
     records = records.join(times, on="i", how="left", maintain_order="left")
     return records.with_columns(duration_ms=pl.coalesce("duration_ms", "took")).drop("took")
+
+
+def _query_of(plan: pl.Series) -> pl.Series:
+    """The statement that auto_explain prints above its plan, in its text and JSON formats."""
+    member = plan.str.extract(_QUERY_MEMBER)
+    if member.null_count() < member.len():
+        member = member.map_elements(lambda text: str(json.loads(text, strict=False)), return_dtype=pl.String)
+    return pl.select(pl.coalesce(plan.str.extract(_QUERY_TEXT), plan.str.extract(_QUERY_LINE), member).str.strip_chars()).to_series()
+
+
+def parameters(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Attributes (`key`, `value`) with the bound values that a DETAIL states, as `postgres.parameters`."""
+    stated = pairs.filter((pl.col("key") == "postgres.detail") & pl.col("value").str.contains(r"\$1 = "))
+    if stated.is_empty():
+        return pairs
+    values = pl.col("value").str.replace(r"^[^$]*(\$1 = )", "$1")
+    return pl.concat([pairs, stated.with_columns(key=pl.lit("postgres.parameters"), value=values)])
 
 
 def _english(records: pl.DataFrame, layouts: list[int]) -> pl.DataFrame:
@@ -88,8 +112,3 @@ def _continuations(
         value=pl.when(pl.col("more").is_not_null()).then(pl.concat_str("message", "more", separator="\n")).otherwise("message"),
     ).drop_nulls()
     extra.append(frame)
-    parameters = frame.filter((pl.col("key") == "postgres.detail") & pl.col("value").str.contains(r"\$1 = "))
-    if parameters.height:
-        extra.append(
-            parameters.select("i", pl.lit("postgres.parameters").alias("key"), pl.col("value").str.replace(r"^[^$]*(\$1 = )", "$1"))
-        )
