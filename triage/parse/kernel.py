@@ -26,6 +26,7 @@ LAYOUTS = (
         r"(?P<head>)(?:(?:Memory cgroup )?[Oo]ut of memory: Kill|Killed process \d+ \(|oom_reaper: |[\w.\-]+ invoked oom-killer: |oom-kill:constraint="
         r"|Task in /\S* killed as a result|Mem-Info:|Memory cgroup stats for |Tasks state \(memory values)",
         clock="none",
+        single=True,
         tier=3,
     ),
     Layout(
