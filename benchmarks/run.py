@@ -72,9 +72,14 @@ def main() -> None:
     for part in options.part or PARTS:
         found.load.append(os.getloadavg()[0])
         PARTS[part](found, sizes, growth)
-        KEPT.write_bytes(pickle.dumps(found))
+        keep(found)
     options.out.write_text(render(found), encoding="utf-8")
     print(render(found))
+
+
+def keep(found: Results) -> None:
+    """What was measured so far outlives an interrupted run."""
+    KEPT.write_bytes(pickle.dumps(found))
 
 
 def against_peers(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
@@ -86,6 +91,7 @@ def against_peers(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None
             say(name)
             on = postgres if program == "pgbadger" else log
             found.pairs[name] = pair(lambda on=on: ingest(on), lambda on=on, command=command: command(on), found.rounds)  # type: ignore[misc]
+            keep(found)
     _rates(found, found.missing)
 
 
