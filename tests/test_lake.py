@@ -35,7 +35,7 @@ def records(count: int, first: int = 0, day: int = 3) -> pl.DataFrame:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "the lake, für 日志")
     lake.create()
     return lake
 

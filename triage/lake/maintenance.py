@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
@@ -146,7 +147,7 @@ def repair(lake: Lake) -> list[Damaged]:
 
 def _damaged(table: DeltaTable) -> Iterator[Damaged]:
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
-    folder = Path(table.table_uri.removeprefix("file://"))
+    folder = Path(unquote(table.table_uri.removeprefix("file://")))
     for row in actions.iter_rows(named=True):
         path = folder / row["path"]
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
@@ -41,9 +42,16 @@ _MAP = pa.map_(pa.string(), pa.string())
 
 def append(table: DeltaTable, records: pl.DataFrame) -> list[AddAction | RemoveAction]:
     """Write sorted records (columns of LOGS) into the table's place, a file for each date; the actions that add them."""
-    # Asked of the table each time: the handler knows how to reach it, on a disk or in a bucket.
-    place = pyarrow.fs.PyFileSystem(DeltaStorageHandler.from_table(table._table))
+    place = _place(table)
     return [_written(place, day, part) for day, part in _by_date(records)]
+
+
+def _place(table: DeltaTable) -> pyarrow.fs.FileSystem:
+    """The table's folder: on a disk by the system's own calls, which say why they fail, elsewhere as Delta reaches it."""
+    if table.table_uri.startswith("file://"):
+        disk, root = pyarrow.fs.FileSystem.from_uri(table.table_uri)
+        return pyarrow.fs.SubTreeFileSystem(root, disk)
+    return pyarrow.fs.PyFileSystem(DeltaStorageHandler.from_table(table._table))
 
 
 def _by_date(records: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
@@ -52,19 +60,25 @@ def _by_date(records: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
         yield day, (records if len(days) == 1 else records.filter(pl.col("date") == day)).drop("date")
 
 
-def _written(place: pyarrow.fs.PyFileSystem, day: date, records: pl.DataFrame) -> AddAction:
+def _written(place: pyarrow.fs.FileSystem, day: date, records: pl.DataFrame) -> AddAction:
     path = f"date={day.isoformat()}/part-{uuid.uuid4()}.zstd.parquet"
     rows = arrow(records, views=True)
     filtered = {name: {"ndv": _distinct(records[name]), "fpp": 0.01} for name in _LOOKUPS}
     flat = [name for name in rows.column_names if name not in ("attributes", "problems")]
-    with place.open_output_stream(path) as out:
-        pq.write_table(
-            rows, out, row_group_size=_ROW_GROUP, compression="zstd", compression_level=_LEVEL, store_schema=False,
-            use_dictionary=[*(name for name in flat if name not in _UNIQUE), *_NESTED],
-            write_statistics=[name for name in flat if name not in _TEXTS],
-            column_encoding=_ENCODINGS, bloom_filter_options={name: to for name, to in filtered.items() if to["ndv"]},
-        )  # fmt: skip
-        size = out.tell()
+    place.create_dir(f"date={day.isoformat()}")
+    try:
+        with place.open_output_stream(path) as out:
+            pq.write_table(
+                rows, out, row_group_size=_ROW_GROUP, compression="zstd", compression_level=_LEVEL, store_schema=False,
+                use_dictionary=[*(name for name in flat if name not in _UNIQUE), *_NESTED],
+                write_statistics=[name for name in flat if name not in _TEXTS],
+                column_encoding=_ENCODINGS, bloom_filter_options={name: to for name, to in filtered.items() if to["ndv"]},
+            )  # fmt: skip
+            size = out.tell()
+    except OSError:
+        with suppress(OSError):  # a disk that is full needs the room
+            place.delete_file(path)
+        raise
     moment = int(datetime.now(UTC).timestamp() * 1000)
     return AddAction(path, size, {"date": day.isoformat()}, moment, True, json.dumps(_statistics(records)))
 

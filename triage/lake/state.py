@@ -16,7 +16,7 @@ from deltalake.exceptions import CommitFailedError
 
 from triage.errors import UnavailableError
 from triage.lake.parquet import arrow
-from triage.lake.table import KEEPING, Lake, _translated
+from triage.lake.table import KEEPING, Lake, _translated, files_of
 from triage.schema import STATE
 
 _FOLDER = "_state"
@@ -102,7 +102,7 @@ class StateTable:
     def file_uris(self) -> list[str]:
         """The Parquet files that make up the table now."""
         with _translated(self._lake.path):
-            return [] if self.table is None else sorted(self.table.file_uris())
+            return [] if self.table is None else files_of(self.table)
 
     def _create(self) -> None:
         if self.table is not None:

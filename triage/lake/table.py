@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
@@ -158,7 +159,7 @@ class Lake:
     def file_uris(self) -> list[str]:
         """The Parquet files that make up the table now."""
         with _translated(self.path):
-            return sorted(self.table.file_uris())
+            return files_of(self.table)
 
     def note(self, notes: Sequence[Mapping[str, Any]]) -> None:
         """Remember what the collectors noted (rows of NOTES)."""
@@ -206,6 +207,11 @@ class Lake:
 
     def _beside(self, name: str) -> str:
         return f"{self.path.rstrip('/')}/{name}"
+
+
+def files_of(table: DeltaTable) -> list[str]:
+    """The files of a table as a reader opens them: Delta spells paths on a disk like addresses, a space as %20."""
+    return sorted(uri if "://" in uri else unquote(uri) for uri in table.file_uris())
 
 
 def _ordered(records: pl.DataFrame) -> pl.DataFrame:
