@@ -48,7 +48,19 @@ def render(found: Results) -> str:
     parts = [_head(found), _peers(found), _growth(found), _stages(found), _patterns(found), _asked(found), _collect(found)]
     if found.missing:
         parts.append(f"Not measured, not installed: {', '.join(found.missing)}.")
+    if left := _left_out(found):
+        parts.append(f"Not in this run: {', '.join(left)}.")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _left_out(found: Results) -> list[str]:
+    """What the page would tell had it been measured: a run can be of some parts."""
+    told = {
+        "ripgrep": any("ripgrep" in name for name in found.pairs), "rates of the Python loop and Drain3": bool(found.rates),
+        "growth": bool(found.growth), "number of patterns": bool(found.patterns), "size of the lake": bool(found.share),
+        "queries and commands": bool(found.commands), "collect": found.collect is not None,
+    }  # fmt: skip
+    return [name for name, measured in told.items() if not measured]
 
 
 def _head(found: Results) -> str:
