@@ -203,6 +203,26 @@ def test_of_too_many_lanes_the_weightiest_are_drawn_and_the_rest_counted() -> No
     assert "3 rows with fewer records" in render.html(replace(value, lanes=tuple(lanes)))
 
 
+def test_what_collectors_tell_is_said_in_the_language_of_the_page() -> None:
+    told = "passed over /logs/a.json: one JSON document, not a log"
+    assert Texts("en").told(told) == "Not read: /logs/a.json (one JSON document, not a log)."
+    assert Texts("zh").told(told) == "未读取：/logs/a.json（一个 JSON 文档，不是日志）。"
+    assert Texts("zh").told("nobody foresaw this") == "nobody foresaw this"
+    removed = "gap: <b>: it was removed before its last lines were read"
+    assert Texts("zh").told(removed) == "<b> 在读到最后几行之前被移除。"
+
+
+def test_sentences_of_collectors_are_those_that_they_say() -> None:
+    """One that is reworded there would stand in English on the Chinese page."""
+    root = Path(render.__file__).parents[1]
+    code = "".join(p.read_text(encoding="utf-8") for part in ("collect", "state") for p in (root / part).glob("*.py"))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)  # literals over two lines
+    told = tomllib.loads((data_dir("reports") / "incident" / "i18n" / "told.toml").read_text(encoding="utf-8"))
+    for name, sentence in told.items():
+        for piece in re.split(r"\{\w+\}", sentence):
+            assert piece in code, (name, piece)
+
+
 def test_chinese_and_latin_words_stand_apart() -> None:
     assert Texts("zh").spaced(Markup("由celery的<b>AI 服务</b>引发")) == "由 celery 的 <b>AI 服务</b>引发"
     assert Texts("en").spaced(Markup("一a")) == "一a"

@@ -169,6 +169,7 @@ def _environment(report: Report, texts: Texts, escape: bool = True) -> jinja2.En
         slug=formats.slug,
         pairs=formats.pairs,
         origin=formats.origin,
+        told=texts.told,
         task_name=lambda name: texts.t("task.unknown") if name == UNKNOWN else name,
         spark=partial(formats.spark, axis=report.axis),
         command=formats.command,

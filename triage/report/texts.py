@@ -33,6 +33,17 @@ def _words(lang: str) -> dict[str, dict[str, str]]:
     return tomllib.loads(text)
 
 
+@cache
+def _told() -> list[tuple[str, re.Pattern[str]]]:
+    """What collectors say, each as the pattern of its sentence."""
+    text = (data_dir("reports") / "incident" / "i18n" / "told.toml").read_text(encoding="utf-8")
+    pieces = {name: re.split(r"\{(\w+)\}", sentence) for name, sentence in tomllib.loads(text).items()}
+    return [
+        (name, re.compile("".join(f"(?P<{p}>.+?)" if k % 2 else re.escape(p) for k, p in enumerate(parts)), re.S))
+        for name, parts in pieces.items()
+    ]
+
+
 class Entry(Protocol):
     """A problem as the pattern library describes it."""
 
@@ -79,6 +90,14 @@ class Texts:
         section, name = key.split(".", 1)
         form = f"{name}_one" if count == 1 and f"{name}_one" in _words(self.lang)[section] else name
         return self.t(f"{section}.{form}", n=f"{count:,}", count=f"{count:,}", **values)
+
+    def told(self, sentence: str) -> str:
+        """What a collector noted, in the page's language where the sentence is known, else as it was noted."""
+        for name, pattern in _told():
+            if found := pattern.fullmatch(sentence):
+                values = {key: self.told(value) for key, value in found.groupdict().items()}
+                return str(self.t(f"told.{name}", **values).unescape())
+        return sentence
 
     def spaced(self, text: Markup) -> Markup:
         """A sentence whose Chinese and Latin words stand apart, as Chinese is set; other languages as they are."""
