@@ -319,7 +319,7 @@ def report(lang: str = "en", event_count: int = 2000) -> Report:
         "r1",
         "s1",
     )
-    names = ("timeline", "problems", "groups", "unclassified", "slow", "deadlocks", "tasks", "new", "alerts")
+    names = ("requests", "timeline", "problems", "groups", "unclassified", "slow", "deadlocks", "tasks", "new", "alerts")
     lines = series()
     return Report(
         start=START,

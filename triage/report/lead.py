@@ -11,7 +11,7 @@ from markupsafe import Markup
 from triage.analyse.model import Impact, Incident
 from triage.report import formats, prose
 from triage.report.charts import short_names
-from triage.report.parts import Buckets, Report
+from triage.report.parts import Buckets, Query, Report
 from triage.report.texts import Texts
 
 AROUND = timedelta(minutes=5)  # of an incident: what happened to containers then belongs to its story
@@ -173,6 +173,13 @@ def figures(report: Report) -> list[tuple[str, int, Buckets | None]]:
     ]
     always = {"incidents", "errors", "records"} if report.totals.records else set()
     return [row for row in rows if row[1] or row[0] in always]
+
+
+def queries(report: Report) -> list[Query]:
+    """What the key numbers were counted with; incidents are found, not counted."""
+    shown = {name for name, _, _ in figures(report)}
+    asked = [("failed_requests", "requests"), ("failed_tasks", "tasks")]
+    return [report.totals.query, *(report.queries[query] for figure, query in asked if figure in shown)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def html(report: Report) -> str:
         state=lead.state(report),
         paragraphs=lead.paragraphs(report, texts),
         figures=lead.figures(report),
+        figure_queries=lead.queries(report),
         contents=prose.contents(report, texts),
         severities=[s for s in ("error", "warning") if any(_TONES.get(lane.severity) == s for lane in report.lanes)],
         step=prose.step(report.axis.step_s, texts),
