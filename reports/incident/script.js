@@ -300,11 +300,12 @@ for (const table of all("table.sortable")) all("thead th", table).forEach((th, c
   });
 });
 
-/* what scrolls sideways can be reached by keyboard */
+/* what scrolls can be reached by keyboard */
 function reach() {
-  for (const box of all(".scroll")) box.scrollWidth > box.clientWidth ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
+  for (const box of all(".scroll, .lines li.hit")) box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
 }
 addEventListener("resize", reach);
+document.addEventListener("toggle", reach, true);
 reach();
 
 /* an anchor inside a closed fold opens it */
