@@ -24,7 +24,7 @@ LABELS = 346  # width of the names at the left, the same for all charts, so that
 LANES = 24  # more rows than this push the incidents out of sight; the table below has all
 TITLE, WHO = 242, 96  # pixels of it for the problem and for the service
 ROW = 21  # pixels of a lane; many lanes are lower, so that the timeline ends on a laptop's first screen
-LEAST_ROW = 14
+LEAST_ROW = 13
 TIMELINE = 336
 WIDE = 20.0  # times the smallest value: from here on an axis is logarithmic
 GAP = 0.04  # of the axis without a value: the line is interrupted, for nothing was measured there
@@ -162,7 +162,7 @@ def _rows(lanes: Sequence[Lane], order: alt.Y, texts: Texts, report: Report) -> 
     rows = [{"lane": k, "label": texts.title(lane.problem), "who": short[lane.service]} for k, lane in enumerate(lanes)]
     base = alt.Chart(_data(rows)).encode(y=order)
     rule = base.mark_rule(stroke="var(--faint)", strokeWidth=1).encode(x=alt.value(0), x2=alt.value("width"))
-    label = base.mark_text(align="left", fontSize=12.5, limit=TITLE, fill="var(--ink)").encode(
+    label = base.mark_text(align="left", fontSize=12, limit=TITLE, fill="var(--ink)").encode(
         x=alt.value(-LABELS), text="label:N"
     )
     who = base.mark_text(align="right", fontSize=11.5, limit=WHO, fill="var(--soft)").encode(
