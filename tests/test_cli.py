@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from triage.console import write_file
+from triage.errors import UnavailableError
+
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "sample_logs" / "jointo"
 
@@ -123,6 +126,21 @@ def test_formats_are_clean_on_stdout(demo: Path) -> None:
     assert len(csv) == len(rows) + 1
     table = triage("sql", query, *LAKE, cwd=demo)
     assert all(row["service_name"] in table.stdout for row in rows)
+
+
+def test_what_is_no_file_is_written_into_and_not_replaced(tmp_path: Path) -> None:
+    """As root, a report for /dev/null would otherwise take its place."""
+    pipe, link, real = tmp_path / "pipe", tmp_path / "latest.html", tmp_path / "today.html"
+    os.mkfifo(pipe)
+    real.touch()
+    link.symlink_to(real)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        write_file(pipe, "a page")
+        assert reader.communicate(timeout=60)[0] == "a page"
+    write_file(link, "another")
+    assert pipe.is_fifo() and link.is_symlink() and real.read_text() == "another"
+    with pytest.raises(UnavailableError, match="directory"):
+        write_file(tmp_path, "no page")
 
 
 def test_ctrl_c_ends_a_query(demo: Path) -> None:

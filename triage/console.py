@@ -273,8 +273,12 @@ def as_csv(frame: pl.DataFrame) -> str:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file that only its owner can read, whole or not at all; a device or pipe is written into, a link kept."""
     try:
+        if path.exists() and not path.is_file():  # replacing /dev/null would break the machine
+            path.write_text(text, encoding="utf-8")
+            return
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
