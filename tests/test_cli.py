@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,16 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_runbooks_name_the_database_that_the_log_names(tmp_path: Path) -> None:
+    """The guide's `psql -U … -d …` is ready to be copied where Postgres' lines say who asks which database."""
+    begins = datetime(2026, 2, 3, 9, 0, tzinfo=UTC)
+    lines = []
+    for number in range(600):
+        head = f"{begins + timedelta(seconds=10 * number):%Y-%m-%d %H:%M:%S}.000 UTC [{700 + number}] shop@orders "
+        lines.append(head + ("ERROR:  deadlock detected" if 300 <= number < 312 else "LOG:  checkpoint starting: time"))
+    (tmp_path / "postgres.log").write_text("\n".join(lines) + "\n")
+    assert triage("--lake", "lake", "ingest", "postgres.log", cwd=tmp_path).returncode == 0
+    assert triage("--lake", "lake", "report", "-o", "r.html", cwd=tmp_path).returncode == 0
+    assert "psql -U shop -d orders" in (tmp_path / "r.html").read_text(encoding="utf-8")

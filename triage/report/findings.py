@@ -59,6 +59,12 @@ def roles(services: Mapping[str, str]) -> dict[str, str]:
     return named
 
 
+def database(source: Source) -> dict[str, str]:
+    """The names of the busiest database and its role, where Postgres' lines state them."""
+    row = next(iter(source.rows(source.query("database_names", **source.window))), {})
+    return {name: row[column] for name, column in (("database", "database"), ("db_user", "role")) if row.get(column)}
+
+
 def _card(
     source: Source, step: Step, known: Mapping[str, Problem], roles: Mapping[str, str], derived: bool
 ) -> Card:

@@ -60,7 +60,7 @@ def build(
     containers, container_query = figures.containers(source)
     groups, group_query = figures.groups(source, "top_error_groups", figures.GROUPS)
     unknown, unknown_query = figures.groups(source, "unclassified_errors", figures.UNKNOWN)
-    roles = findings.roles({row.service: row.source for row in services})
+    roles = findings.roles({row.service: row.source for row in services}) | findings.database(source)
     deadlocks = analyse.deadlocks(session, window)
     queries = {
         "timeline": problem_query,
