@@ -128,6 +128,36 @@ def test_maintenance_keeps_what_it_should(lake: Lake) -> None:
     assert Lake(lake.path).version_of("docker:1") == 49, "what was forgotten is not collected again"
 
 
+def test_reclassifying_that_ends_half_way_changes_nothing_and_leaves_nothing(lake: Lake) -> None:
+    for day in (3, 4):
+        lake.append(records(10, first=10 * day, day=day), {"o": 10 * day})
+    version, files = lake.table.version(), set(Path(lake.path).rglob("*.parquet"))
+
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        if frame["date"][0].day == 4:
+            lake.append(records(5, first=100, day=5), {"o": 105})  # a collector goes on meanwhile
+            raise KeyboardInterrupt
+        return frame.with_columns(pl.lit("c.d").alias("problem"))
+
+    with pytest.raises(KeyboardInterrupt):
+        maintenance.reclassify(lake, change, lambda day: None)
+    assert lake.table.version() == version + 1
+    assert len(set(Path(lake.path).rglob("*.parquet")) - files) == 1
+    with Session(lake.file_uris()) as session:
+        assert session.sql("SELECT count(*) AS n FROM logs WHERE problem = 'c.d'")["n"].to_list() == [0]
+
+    def meanwhile(frame: pl.DataFrame) -> pl.DataFrame:
+        if lake.version_of("late") is None:
+            lake.append(records(5, first=200, day=5), {"late": 1})
+        return frame.with_columns(pl.lit("c.d").alias("problem"))
+
+    version = lake.table.version()
+    assert maintenance.reclassify(lake, meanwhile, lambda day: None) == 30
+    assert lake.table.version() == version + 2, "the collector's commit, and one for all that is replaced"
+    with Session(lake.file_uris()) as session:
+        assert session.sql("SELECT problem, count(*) AS n FROM logs GROUP BY ALL").rows() == [("c.d", 30)]
+
+
 def test_months_of_commits_leave_few_files_and_the_cursor(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     care = Upkeep(lake, said.append, commits=20)

@@ -136,7 +136,7 @@ def reclassify(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Run today's patterns over the stored records; each day is replaced in one step."""
+    """Run today's patterns over the stored records; all are replaced in one step."""
     from triage import pipeline
     from triage.lake import maintenance
 

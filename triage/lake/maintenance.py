@@ -15,11 +15,12 @@ from urllib.parse import unquote
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
+from deltalake.transaction import AddAction, RemoveAction
 
 from triage.errors import UnavailableError
-from triage.lake import state
-from triage.lake.parquet import arrow, rewriting
+from triage.lake import parquet, state
+from triage.lake.parquet import rewriting
 from triage.lake.table import Lake, _translated
 from triage.schema import LOGS
 
@@ -192,29 +193,72 @@ def retain(lake: Lake, keep: timedelta | None, keep_bytes: int | None, today: da
 def reclassify(
     lake: Lake, classified: Callable[[pl.DataFrame], pl.DataFrame], told: Callable[[Partition], None]
 ) -> int:
-    """Replace each day by itself with `classified` applied, one commit a day; the number of records."""
-    count = 0
-    for day in partitions(lake):
+    """Replace all records by themselves with `classified` applied, in one commit; their number.
+
+    Files are written beside the old ones while collectors go on; then those that came meanwhile, and the commit, with
+    the lake alone. `told` hears of each day that is ready.
+    """
+    made: dict[str, AddAction] = {}
+    try:
+        _reclassified(lake, classified, made, told)
         with lake.alone():
-            count += _reclassified(lake, day.date, classified)
-        told(day)
-    return count
+            _reclassified(lake, classified, made, lambda day: None)
+            return _replaced(lake, made)
+    except BaseException:
+        _discard(lake, made)
+        raise
 
 
-def _reclassified(lake: Lake, day: date, classified: Callable[[pl.DataFrame], pl.DataFrame]) -> int:
+def _reclassified(
+    lake: Lake, classified: Callable[[pl.DataFrame], pl.DataFrame], made: dict[str, AddAction], told: Callable[[Partition], None]
+) -> None:
+    """Write what each file of the lake becomes that is not in `made` yet."""
     lake.refresh()
+    stored = _files(lake)
+    for day in partitions(lake):
+        for path in stored.filter(pl.col("date") == day.date)["path"]:
+            if path not in made:
+                made[path] = _rewritten(lake, path, day.date, classified)
+        told(day)
+
+
+def _files(lake: Lake) -> pl.DataFrame:
     with _translated(lake.path):
-        dataset = lake.table.to_pyarrow_table(filters=[("date", "=", day)])
-    records = from_arrow(pl.DataFrame(dataset))
+        actions = pl.DataFrame(lake.table.get_add_actions(flatten=True))
+    if actions.is_empty():
+        return pl.DataFrame(schema={"path": pl.String, "date": pl.Date, "records": pl.Int64})
+    return actions.select("path", date=pl.col("partition.date").cast(pl.Date), records="num_records")
+
+
+def _rewritten(lake: Lake, path: str, day: date, classified: Callable[[pl.DataFrame], pl.DataFrame]) -> AddAction:
+    with _translated(lake.path):
+        records = from_arrow(parquet.read(lake.table, path, day))
     changed = classified(records).select(list(LOGS)).sort("service_name", "timestamp", "origin", "position")
     if changed.height != records.height:  # would lose lines
-        raise UnavailableError("reclassifying changed the number of records", f"{lake.path}, {day}")
+        raise UnavailableError("reclassifying changed the number of records", f"{lake.path}/{path}")
     with _translated(lake.path):
-        write_deltalake(
-            lake.table, arrow(changed), mode="overwrite", predicate=f"date = '{day.isoformat()}'",
-            writer_properties=rewriting(),
-        )  # fmt: skip
-    return changed.height
+        (action,) = parquet.append(lake.table, changed)
+    return action
+
+
+def _replaced(lake: Lake, made: dict[str, AddAction]) -> int:
+    """Commit the new files in place of the old ones; those whose old one has gone meanwhile are dropped."""
+    stored = _files(lake)
+    moment = int(now().timestamp() * 1000)
+    current = {path: made[path] for path in stored["path"]}
+    gone = [RemoveAction(path, True, moment, None, dict(action.partition_values)) for path, action in current.items()]
+    if current:
+        with _translated(lake.path):
+            lake.table.create_write_transaction([*gone, *current.values()], "append", lake.table.schema(), ["date"])
+    _discard(lake, made)
+    return int(stored["records"].sum())
+
+
+def _discard(lake: Lake, made: dict[str, AddAction]) -> None:
+    """Delete what was written and is not in the lake; what is, stays, whenever an interrupt came."""
+    lake.refresh()
+    kept = set(_files(lake)["path"])
+    parquet.discard(lake.table, [action for action in made.values() if action.path not in kept])
 
 
 def from_arrow(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -19,7 +19,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake import BloomFilterProperties, ColumnProperties, DeltaTable, WriterProperties
 from deltalake.fs import DeltaStorageHandler
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
 from triage.schema import ATTRIBUTES
 
@@ -40,10 +40,24 @@ _BOUNDED = ("timestamp", "service_name")  # in Delta's own statistics, by which 
 _MAP = pa.map_(pa.string(), pa.string())
 
 
-def append(table: DeltaTable, records: pl.DataFrame) -> list[AddAction | RemoveAction]:
+def append(table: DeltaTable, records: pl.DataFrame) -> list[AddAction]:
     """Write sorted records (columns of LOGS) into the table's place, a file for each date; the actions that add them."""
     place = _place(table)
     return [_written(place, day, part) for day, part in _by_date(records)]
+
+
+def read(table: DeltaTable, path: str, day: date) -> pl.DataFrame:
+    """One of the table's files, with its date."""
+    with _place(table).open_input_file(path) as stored:
+        return pl.DataFrame(pq.read_table(stored)).with_columns(date=pl.lit(day))
+
+
+def discard(table: DeltaTable, added: Iterable[AddAction]) -> None:
+    """Delete files that were written and not committed."""
+    place = _place(table)
+    for action in added:
+        with suppress(OSError):
+            place.delete_file(action.path)
 
 
 def _place(table: DeltaTable) -> pyarrow.fs.FileSystem:

@@ -108,7 +108,7 @@ class Lake:
             try:
                 self._widen()
                 self.table.create_write_transaction(
-                    parquet.append(self.table, ordered), "append", self.table.schema(), ["date"],
+                    [*parquet.append(self.table, ordered)], "append", self.table.schema(), ["date"],
                     commit_properties=properties,
                 )  # fmt: skip
             except CommitFailedError as error:
