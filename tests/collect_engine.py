@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,14 +142,19 @@ def _sweep(folder: Path) -> None:
                 os.kill(int(shim.name), signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartable]:
-    """An engine for the tests of one module, named by DOCKER_HOST."""
-    if lacks := missing():
+def need(lacks: Sequence[str]) -> None:
+    """Skip a test for what the machine lacks; with CI=true that is a failure."""
+    if lacks:
         reason = f"a private container engine needs {', '.join(lacks)}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartable]:
+    """An engine for the tests of one module, named by DOCKER_HOST."""
+    need(missing())
     with restartable(tmp_path_factory.mktemp("engine")) as here, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", here.host)
         patch.delenv("DOCKER_CONTEXT", raising=False)

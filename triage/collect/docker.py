@@ -16,22 +16,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import docker
-import docker.errors
-from docker.context import ContextAPI
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 
+from triage.collect.address import find
 from triage.collect.cursor import Cursor
 from triage.collect.engine_errors import Translated, refused, unknown
 from triage.collect.logs import Log
 from triage.collect.names import printable, service_of
 from triage.collect.origins import CursorLookup
+from triage.collect.ssh import SshAdapter
 from triage.errors import UnavailableError, UsageError
 from triage.schema import Batch, Resource
 
-_DEFAULT = "unix:///var/run/docker.sock"
 _CHUNK = 1 << 20
 _TIMEOUT_S = 120  # for the first byte: an engine reads a long log from its start to find `since`
 # Images whose logs have one known format. A name alone proves nothing: `redis-exporter` is no Redis.
@@ -167,14 +166,23 @@ class Engine:
 
 def connect() -> Engine:
     """The engine that the Docker command line would use here, else Podman's."""
-    url, options = _address()
-    with Translated(url):
-        if options is None:
-            client = docker.from_env(use_ssh_client=True, version="auto", timeout=_TIMEOUT_S)
-        else:
-            client = docker.DockerClient(base_url=url, version="auto", timeout=_TIMEOUT_S, **options)
-        info = client.api._result(client.api._get(client.api._url("/info")), json=True)
-    return Engine(client, url, info.get("Name"))
+    with Translated(os.environ.get("DOCKER_HOST", "")):
+        address = find()
+    with Translated(address.url):
+        behind_ssh = address.url.startswith("ssh://")
+        # A given version keeps the library from asking before the session is as it must be.
+        client = docker.DockerClient(
+            base_url=None if behind_ssh else address.url, tls=address.tls or False, version=DEFAULT_DOCKER_API_VERSION,
+            timeout=_TIMEOUT_S,
+        )  # fmt: skip
+        api = client.api
+        if behind_ssh:
+            api.mount("http+docker://", SshAdapter(address.url))
+        # Else REQUESTS_CA_BUNDLE would replace the engine's own authority, ~/.netrc and HTTP_PROXY have a say.
+        api.trust_env = False
+        api._version = api.version(api_version=False).get("ApiVersion", DEFAULT_DOCKER_API_VERSION)
+        info = api._result(api._get(api._url("/info")), json=True)
+    return Engine(client, address.url, info.get("Name"))
 
 
 def open_log(container: Container, known: CursorLookup, *, since: int | None = None, until: int | None = None) -> Log:
@@ -265,25 +273,3 @@ def nanoseconds(value: int | str | datetime | None) -> int | None:
 def engine_time(stamp: int) -> str:
     """A nanosecond stamp as the log API wants it."""
     return f"{stamp // 10**9}.{stamp % 10**9:09d}"
-
-
-def _address() -> tuple[str, dict[str, Any] | None]:
-    """Where the engine is, and how to open it; None leaves that to DOCKER_HOST and its companions."""
-    if host := os.environ.get("DOCKER_HOST"):
-        return host, None
-    try:
-        context = ContextAPI.get_context(os.environ.get("DOCKER_CONTEXT") or None)
-    except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise UnavailableError(f"the Docker context cannot be read: {error}", "docker context") from error
-    if context is None:
-        name = os.environ.get("DOCKER_CONTEXT") or "the current one"
-        raise UnavailableError(f"unknown Docker context: {name}", "docker context", "see: docker context ls")
-    if context.Name != "default":
-        return context.Host, {"tls": context.TLSConfig or False, "use_ssh_client": True}
-    run = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    candidates = [_DEFAULT, f"unix://{run}/docker.sock", f"unix://{Path.home()}/.docker/run/docker.sock"]
-    candidates += [os.environ.get("CONTAINER_HOST", ""), f"unix://{run}/podman/podman.sock"]
-    candidates += ["unix:///run/podman/podman.sock"]
-    # os.path.exists, because Path.exists raises in a folder of another user.
-    there = (u for u in candidates if u.startswith("unix://") and os.path.exists(u.removeprefix("unix://")))
-    return next(there, _DEFAULT), {}

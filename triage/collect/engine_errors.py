@@ -46,8 +46,12 @@ def unreachable(url: str, error: BaseException) -> UnavailableError:
         return UnavailableError(
             "no permission to use the container engine", shown, "run as root or as a member of the group `docker`"
         )
-    if "paramiko" in text or ("ssh" in url and "adapter" in text):
-        return UnavailableError("an ssh engine needs paramiko", shown, "pip install 'docker[ssh]'")
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        hint = "DOCKER_CERT_PATH, or the Docker context, must hold the ca.pem that signed it"
+        return UnavailableError("the engine's certificate is not trusted", shown, hint)
+    if "HTTP request to an HTTPS server" in text or "alert certificate required" in text:
+        hint = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of ca.pem, cert.pem and key.pem"
+        return UnavailableError("the engine answers only over TLS, with a client's certificate", shown, hint)
     if "FileNotFoundError" in text or "No such file" in text or "Connection refused" in text:
         hint = "start it, or set DOCKER_HOST; logs saved as files go in with: triage ingest PATH"
         return UnavailableError("no container engine answers", shown, hint)
