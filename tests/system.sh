@@ -13,6 +13,10 @@ need redis-server redis-server
 need rabbitmq-server rabbitmq-server
 need chromium chromium
 need promtool prometheus
+need podman podman
+need sshd openssh-server
+need ssh openssh-client
+need openssl openssl
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || lacking="$lacking postgresql"
 ls /usr/share/fonts/opentype/noto/NotoSansCJK* >/dev/null 2>&1 || lacking="$lacking fonts-noto-cjk"
 

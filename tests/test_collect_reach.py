@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,7 +177,62 @@ def test_ssh_needs_only_the_ssh_program_and_what_it_says_is_passed_on(
         docker.connect()
 
 
-def test_an_address_behind_ssh_is_no_option_of_ssh() -> None:
+def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:
     with pytest.raises(UsageError) as raised:
         ssh.SshAdapter("ssh://me:secret@host")
     assert "secret" not in f"{raised.value} {raised.value.where}"
+
+
+@pytest.fixture
+def podman(tmp_path: Path) -> Iterator[tuple[list[str], str]]:
+    """A private Podman: how to call it, and the URL of its socket."""
+    need([] if shutil.which("podman") else ["podman"])
+    run = Path(tempfile.mkdtemp(prefix="triage-podman-"))  # a socket's path must be short
+    store = ["--root", str(tmp_path / "root"), "--runroot", str(run / "run"), "--storage-driver", "vfs"]
+    call = ["podman", *store, "--cgroup-manager", "cgroupfs"]
+    socket_file = run / "podman.sock"
+    with (tmp_path / "log").open("wb") as log:
+        serving = subprocess.Popen([*call, "system", "service", "--time", "0", f"unix://{socket_file}"], stderr=log)
+    try:
+        until(socket_file.exists)
+        yield call, f"unix://{socket_file}"
+    finally:
+        subprocess.run([*call, "rm", "--all", "--force", "--time", "0"], check=False, capture_output=True)
+        serving.terminate()
+        serving.wait(60)
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def test_podmans_stamps_of_whole_seconds_lose_and_double_nothing(
+    podman: tuple[list[str], str], engine: Restartable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, url = podman
+
+    def run(*arguments: str, data: bytes | None = None) -> None:
+        without = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+        done = subprocess.run([*call, *arguments], input=data, capture_output=True, check=False, env=without)
+        assert not done.returncode, done.stderr.decode()
+
+    image = subprocess.run(["docker", "save", engine.image], env=engine.engine.env, capture_output=True, check=True).stdout
+    run("load", data=image)
+    script = "for n in $(seq 1 200); do echo out $n; echo err $n >&2; done"
+    # Podman's own limits are the highest, which a container's inside may not set.
+    limits = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+    options = ("--pull", "never", "--network", "none", "--log-driver", "k8s-file", *limits)
+    run("run", "--name", "app", *options, engine.image, "sh", "-c", script)
+    monkeypatch.setenv("DOCKER_HOST", url)
+    stored: dict[str, int] = {}
+
+    def new() -> list[str]:
+        (container,) = docker.connect().find(["app"])
+        texts = []
+        for batch in docker.read(container, stored.get):
+            if batch.lines.height:
+                stored.update(batch.cursors_after(batch.lines.height))
+                texts += batch.lines["text"].to_list()
+        return sorted(texts)
+
+    once = sorted(f"{stream} {n}" for stream in ("out", "err") for n in range(1, 201))
+    assert (new(), new()) == (once, [])
+    run("start", "--attach", "app")
+    assert (new(), new()) == (once, [])
