@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from triage.errors import UnavailableError
+from triage.errors import UnavailableError, UsageError
 from triage.lake import collectors, maintenance, state
 from triage.lake.table import Lake
 from triage.lake.upkeep import Keeping, Upkeep
@@ -48,6 +48,13 @@ def test_records_come_back_as_they_were(lake: Lake) -> None:
     same = [name for name in LOGS if name != "attributes"]
     assert got.select(same).equals(stored.select(same))
     assert got["attributes"].to_list() == [{"n": str(i)} if i % 2 else None for i in range(10)]
+
+
+def test_a_folder_that_delta_would_take_for_another_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    Lake(tmp_path / "100%").create()
+    with pytest.raises(UsageError, match="cannot be in a folder of this name"):
+        Lake(tmp_path / "x%41y")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["100%"]
 
 
 def test_cursor_is_committed_with_the_records(lake: Lake) -> None:

@@ -19,7 +19,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from triage.errors import UnavailableError
+from triage.errors import UnavailableError, UsageError
 from triage.lake import parquet
 from triage.schema import LOGS, TIMESTAMP
 
@@ -42,6 +42,9 @@ class Lake:
     def __init__(self, path: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
         self.path = str(path)
         self.local = "://" not in self.path
+        if self.local and unquote(real := os.path.realpath(self.path)) != real:
+            hint = "Delta takes a percent sign and two hex digits for one character; give another folder with --lake"
+            raise UsageError("a lake cannot be in a folder of this name", real, hint)
         self.storage_options = dict(storage_options) if storage_options else None
         self._table: DeltaTable | None = None
         self._versions: dict[str, int | None] = {}
