@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,10 @@ def test_tls_trusts_the_engines_own_authority_whatever_is_set_for_the_web(
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "wrong"))
     with pytest.raises(UnavailableError, match="certificate is not trusted"):
         docker.connect()
+    monkeypatch.delenv("DOCKER_TLS_VERIFY")
+    with warnings.catch_warnings(record=True) as warned:
+        assert texts() == ["one", "two"]
+    assert warned == []
 
 
 def test_contexts_by_name_and_by_choice(

@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import docker
+import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from triage.collect.address import find
@@ -178,6 +179,8 @@ def connect() -> Engine:
         api = client.api
         if behind_ssh:
             api.mount("http+docker://", SshAdapter(address.url))
+        if address.tls and not address.tls.verify:  # which its owner has chosen
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         # Else REQUESTS_CA_BUNDLE would replace the engine's own authority, ~/.netrc and HTTP_PROXY have a say.
         api.trust_env = False
         api._version = api.version(api_version=False).get("ApiVersion", DEFAULT_DOCKER_API_VERSION)
