@@ -120,10 +120,12 @@ def _opened(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
     are judged by the lines since the last one with a head, so that only they and the line before each are looked at.
     """
     free = pl.col("weak") | ~pl.col("strong")  # lines whose place is decided here
-    frame = frame.with_columns(free=free, row=pl.int_range(pl.len(), dtype=pl.UInt32), run=(~pl.col("near")).cum_sum())
+    frame = frame.with_columns(
+        free=free, row=pl.int_range(pl.len(), dtype=pl.UInt32), run=(~pl.col("near")).cum_sum(), ends=~pl.col("near").shift(-1, fill_value=False)
+    )
     some = frame.filter(pl.col("free") | pl.col("free").shift(-1, fill_value=False))
     judged = _judged(some, heads, layouts).select("row", "opens", "strong", "traceback").filter(some["free"])
-    return frame.drop("free", "row", "run").with_columns(
+    return frame.drop("free", "row", "run", "ends").with_columns(
         pl.repeat(True, frame.height, eager=True).scatter(judged["row"], judged["opens"]).alias("opens"),
         frame["strong"].clone().scatter(judged["row"], judged["strong"]).alias("strong"),
         pl.repeat(False, frame.height, eager=True).scatter(judged["row"], judged["traceback"]).alias("traceback"),
@@ -149,6 +151,9 @@ def _judged(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
         .when(~pl.col("near")).then(_NONE)
     )  # fmt: skip
     frame = frame.with_columns(anchor=anchor)
+    heading = frame["text"].str.contains(grammar.VALIDATION) & frame["free"]
+    if heading.any():
+        frame = _validation(frame.with_columns(heading=heading))
     stream_opens = pl.col("stream") != pl.col("stream").shift(1, fill_value=-1)
     event = pl.col("anchor").is_not_null() | stream_opens
     frame = frame.with_columns(since=event.cum_sum())
@@ -168,6 +173,25 @@ def _judged(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
     strong = pl.col("strong") & (~pl.col("weak") | ~many)
     frame = frame.with_columns(opens=opens, strong=strong)
     return frame.with_columns(traceback=pl.col("traceback") & pl.col("opens"))
+
+
+def _validation(frame: pl.DataFrame) -> pl.DataFrame:
+    """Let a bare validation error (`heading`) open a record, and its places, as many as it counts, go on with it."""
+    text, near = pl.col("text"), pl.col("near")
+    indented = text.str.contains(r"^\s+\S").fill_null(False)
+    frame = frame.with_columns(
+        part=(pl.col("heading") | ~pl.col("free") | ~near).cum_sum(),
+        # Below a frame the exception's line is a traceback's last.
+        like=pl.when("heading").then(pl.col("like") & indented.shift(1, fill_value=False)).otherwise("like"),
+        place=pl.col("free") & near & text.str.contains(grammar.VALIDATION_PLACE)
+        & (pl.col("heading") | indented).shift(1, fill_value=False)
+        # A place is one by the line below it. Where none follows yet the next may still come.
+        & (pl.col("ends") | ((pl.col("row").shift(-1) == pl.col("row") + 1) & text.shift(-1).str.contains(grammar.VALIDATION_REASON))).fill_null(False),
+    )
+    known = pl.col("heading") | pl.col("place") | indented
+    count = pl.when("heading").then(text.str.extract(grammar.VALIDATION).cast(pl.Int64)).first().over("part")
+    own = count.is_not_null() & known.cum_min().over("part") & (pl.col("place").cum_sum().over("part") <= count)
+    return frame.with_columns(like=pl.col("like") | (pl.col("place") & own).fill_null(False)).drop("heading", "part", "place")
 
 
 def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:

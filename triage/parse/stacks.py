@@ -20,6 +20,8 @@ _FORMS = tuple(
 _ALONE = ascii_classes(
     r"^(?P<type>(?:[A-Za-z_]\w*\.)+(?:exc|err|errors?|exceptions?)\.[A-Z]\w+|(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w+(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded))(?:: (?P<text>(?s:.*))|:?\s*$)"
 )
+# pydantic's message without the exception's name.
+_VALIDATION = ascii_classes(r"^[1-9]\d* validation errors? for [^\n]+\n(?:\S[^\n]*\n)?  \S[^\n]* [\[(]type=")
 _MAY = ascii_classes(r"\n\s+at |^\S+:\d+:in [`']|(?:SyntaxError|IndentationError|TabError): ")
 _FRAME = r'^(?:File ".*", line [0-9]+|(?:file://)?/\S+:[0-9]+|node:\S+:[0-9]+)$'
 _CAUSE = ascii_classes(rf"(?s).*\nCaused by: ({_PATH})")
@@ -30,14 +32,14 @@ def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     bare = pl.col("layout").is_null()
     may = pl.col("exception_type").is_null() & ((pl.col("line_count") > 1) | pl.col("exception").is_not_null() | bare)
     some = records.filter(may).select("i", "layout", text=pl.coalesce("unprefixed", "exception", "body"))
-    some = some.filter(pl.col("text").str.contains(_MAY) | (bare & pl.col("text").str.contains(_ALONE)))
+    some = some.filter(pl.col("text").str.contains(_MAY) | (bare & (pl.col("text").str.contains(_ALONE) | pl.col("text").str.contains(_VALIDATION))))
     if some.is_empty():
         return records
     groups = [some["text"].str.extract_groups(regex).struct.unnest() for regex in _FORMS]
     alone = some["text"].str.extract_groups(_ALONE).struct.unnest()
     no_head = some["layout"].is_null()
     groups.append(alone.select(pl.when(no_head).then(pl.col(name)).alias(name) for name in ("type", "text")))
-    found = some.select("i").with_columns(
+    found = some.select("i", untyped=no_head & some["text"].str.contains(_VALIDATION)).with_columns(
         type_found=pl.select(pl.coalesce(group["type"] for group in groups)).to_series(),
         text_found=pl.select(
             pl.coalesce(pl.when(group["type"].is_not_null()).then(group["text"].fill_null("")) for group in groups)
@@ -46,7 +48,8 @@ def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     root = some.select("i", key=pl.lit("exception.root_type"), value=pl.col("text").str.extract(_CAUSE))
     extra.append(root.drop_nulls())
     records = records.join(found, on="i", how="left", maintain_order="left")
-    headless = pl.col("type_found").is_not_null() & (pl.col("layout").is_null() | pl.col("message").str.contains(_FRAME))
+    untyped = pl.col("untyped").fill_null(False)
+    headless = untyped | (pl.col("type_found").is_not_null() & (pl.col("layout").is_null() | pl.col("message").str.contains(_FRAME)))
     return records.with_columns(
         exception_type=pl.coalesce("exception_type", "type_found"), exception_message=pl.coalesce("exception_message", "text_found"),
         number=pl.when(headless).then(pl.coalesce("number", pl.lit(17, pl.UInt8))).otherwise("number"),
@@ -55,4 +58,4 @@ def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
         message=pl.when(headless & pl.col("message").str.contains(_FRAME)).then(
             pl.concat_str("type_found", pl.col("text_found").str.extract(r"^([^\n]*)"), separator=": ", ignore_nulls=True)
         ).otherwise("message"),
-    ).drop("type_found", "text_found")  # fmt: skip
+    ).drop("untyped", "type_found", "text_found")  # fmt: skip
