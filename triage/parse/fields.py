@@ -116,10 +116,10 @@ def before(text: pl.Series) -> pl.DataFrame:
     return text.rename("text").to_frame().join(table, on="text", how="left", maintain_order="left")
 
 
-def behind(message: pl.Series, after: pl.Series, named: pl.Series) -> pl.DataFrame:
+def behind(message: pl.Series, after: pl.Series, named: pl.Series, clocked: bool) -> pl.DataFrame:
     """`message` without the fields at its beginning, and COLUMNS of these.
 
-    `after` is what stands behind the level, `named` says whether a logger is known already.
+    `after` is what stands behind the level, `named` says whether a logger is known already, `clocked` whether the head has a time.
     """
     size = message.len()
     state = pl.DataFrame({"i": pl.int_range(size, eager=True), "rest": message, "mark": after, "named": named})
@@ -136,7 +136,7 @@ def behind(message: pl.Series, after: pl.Series, named: pl.Series) -> pl.DataFra
         state = state.join(_tokens(state["whole"].unique()), on="whole", how="left", maintain_order="left")
         # A message of one word is no field without a message, unless nothing but a field looks like it.
         ends = (pl.col("left").str.strip_chars() == "") & ~pl.col("kind").is_in(["place", "call", "dotted", "thread"])
-        is_field = state.select((_is_field() & ~ends).fill_null(False)).to_series()
+        is_field = state.select((_is_field(clocked) & ~ends).fill_null(False)).to_series()
         done.append(state.filter(~is_field).select("i", "rest"))
         state = state.filter(is_field)
         if state.is_empty():
@@ -167,13 +167,15 @@ def _tokens(whole: pl.Series) -> pl.DataFrame:
     return frame.join(_read(token.drop_nulls().unique()), on="token", how="left", maintain_order="left")
 
 
-def _is_field() -> pl.Expr:
+def _is_field(clocked: bool) -> pl.Expr:
     """Whether a token before a separator is a field rather than the message's first word."""
     kind, box, mark = pl.col("kind"), pl.col("box"), pl.col("next")
     plain_name = ~pl.col("token").str.contains(_NO_NAME)
     certain = kind.is_in(["place", "request", "call", "thread", "process"])
     marked = mark.str.contains(_BARS)  # ` - `, ` | ` or a tab stands behind it
     barred = pl.col("mark").str.contains(_BARS) & marked
+    # A bare level, a word and a dash are a sentence: `ERROR timeout - retrying`. A time makes them somebody's format.
+    sets_apart = marked if clocked else marked & ~mark.str.contains(r"^[ \t]+--?(?:[ \t]+|$)")
     colon = mark.str.contains(r"^[ \t]*\]?:[ \t]*$")
     tight = mark == ":"
     first = ~pl.col("named")  # a second name is the message's subject
@@ -186,7 +188,7 @@ def _is_field() -> pl.Expr:
     tightly = tight & ~pl.col("mark").str.contains(":", literal=True)
     bare = (
         (certain & ~tightly) | (kind.is_in(["dotted", "named"]) & plain_name & ~tightly & (first | marked | colon))
-        | ((kind == "word") & plain_name & ((marked & (first | barred)) | (colon & ~tightly & first)))
+        | ((kind == "word") & plain_name & ((sets_apart & first) | barred | (colon & ~tightly & first)))
         | ((kind == "word") & first & pl.col("token").str.contains(_OWN) & (mark != ""))
         | (kind.is_in(["name", "pid", "pairs", "nothing"]) & barred)
     )

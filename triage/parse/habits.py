@@ -102,7 +102,7 @@ def read(frame: pl.DataFrame, groups: pl.DataFrame, heads: Heads) -> pl.DataFram
     if message.str.contains(_MARGIN).any():
         margin, message = message.str.extract(_MARGIN), message.str.replace(_MARGIN, "")
     ahead = fields.before(before)
-    found = fields.behind(message, after, ahead["logger"].is_not_null())
+    found = fields.behind(message, after, ahead["logger"].is_not_null(), "ts" in names)
     joined = {name: ahead[name].fill_null(found[name]) for name in fields.COLUMNS}
     # One word in brackets is a logger only where there is no better: `[main] INFO com.x.Y - text`.
     yields = (ahead["logger"].is_not_null() & ~ahead["sure"].fill_null(False) & found["sure"].fill_null(False)).fill_null(False)
