@@ -154,7 +154,7 @@ class TestRequests:
             for service, scope, late in ((APP, "shop.http", 0.0), (APP, "uvicorn.access", 0.01), ("edge", None, 0.02)):
                 story.add(second + late, service, "answered", status_code=500 if failed else 200, scope_name=scope,
                           duration_ms=20.0 if scope == "shop.http" else None,
-                          attributes={"http.request.method": "POST", "url.path": "/orders"})  # fmt: skip
+                          attributes={"http.request.method": "POST", "url.path": "/orders" if scope == "shop.http" else "/orders?dry=1"})  # fmt: skip
             story.add(second, APP, "order stored")
         (route,) = impact(lake(story), HOUR).by_route
         assert (route.requests, route.failed) == (20, 3)

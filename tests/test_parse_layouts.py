@@ -85,6 +85,19 @@ LINES: dict[str, dict[str, Any]] = {
     "[pid: 12|app: 0|req: 5/10] 10.0.0.1 () {4 vars in 5 bytes} [Tue Feb  3 10:00:00 2026] GET /x => generated 1 bytes in 5 msecs (HTTP/1.1 500) 2": {
         "status_code": 500, "duration_ms": 5.0, "process_id": "12"},
     f'{T},123 DEBUG urllib3.connectionpool https://acme.example:443 "GET /x HTTP/1.1" 500 None': {"status_code": None},
+    f'https {T.replace(" ", "T")}.186641Z app/edge/0a1b 10.0.0.1:5 10.0.0.2:80 0.001 0.250 0.000 502 - 34 366 "GET https://a.example:443/x?y=1 HTTP/2.0" "curl" - -': {
+        "source": "nginx", "status_code": 502, "duration_ms": 251.0, "timestamp": datetime(2026, 2, 3, 10, 0, 0, 186_641, tzinfo=UTC)},
+    f'h2 {T.replace(" ", "T")}.186641Z app/edge/0a1b 10.0.0.1:5 - -1 -1 -1 503 - 34 366 "GET https://a.example:443/x HTTP/2.0" "curl" - -': {
+        "status_code": 503, "duration_ms": None},
+    "1770112800.123    812 10.0.0.7 TCP_MISS/503 1523 GET http://a.example/x - HIER_DIRECT/10.1.1.1 text/html": {
+        "source": "nginx", "status_code": 503, "duration_ms": 812.0, "timestamp": datetime(2026, 2, 3, 10, 0, 0, 123_000, tzinfo=UTC)},
+    "1770112800.123      0 10.0.0.7 NONE_NONE/000 0 CONNECT a.example:443 - HIER_NONE/- -": {"status_code": None, "duration_ms": 0.0},
+    # a word and a dash: a sentence behind a bare level, a logger where a format sets it apart
+    "ERROR timeout - retrying": {"severity_text": "ERROR", "scope_name": None, "message": "timeout - retrying"},
+    "ERROR - worker - hello": {"scope_name": "worker", "message": "hello"},
+    "ERROR app.core - hello": {"scope_name": "app.core", "message": "hello"},
+    "INFO root - hello": {"scope_name": "root", "message": "hello"},
+    f"{T},123 ERROR worker - hello": {"scope_name": "worker", "message": "hello"},
     # objects of other loggers
     '{"level":400,"level_name":"ERROR","channel":"app","message":"boom"}': {"severity_text": "ERROR", "scope_name": "app"},
     '{"severity":"ERROR","jsonPayload":{"message":"boom","logger":"app"},"timestamp":"2026-02-03T10:00:00Z"}': {"message": "boom", "scope_name": "app"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -266,3 +267,81 @@ def test_rich_leaves_out_the_time_that_stands_above() -> None:
 def test_a_bare_traceback_below_an_info_line_of_celery_is_its_own_record() -> None:
     line = "[2026-11-23 17:22:55,484: INFO/MainProcess] celery@w1 ready."
     assert [one["line_count"] for one in records(line, *FRAME, "ValueError: 1")] == [1, 4]
+
+
+REASON = "  Field required [type=missing, input_value={}, input_type=dict]"
+VISIT = "    For further information visit https://errors.pydantic.dev/2.14/v/missing"
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        (["2 validation errors for Job", "prompt", REASON, VISIT, "sizes.0.tagged-union[A, B].kind", REASON, VISIT], None),
+        (["2 validation errors for Job", "prompt", "  field required (type=value_error.missing)", "size -> 0", "  no (type=type_error.integer)"], None),
+        (["1 validation error for Job", "  Value error, no [type=value_error, input_value={}, input_type=dict]", VISIT], None),
+        (["pydantic_core._pydantic_core.ValidationError: 1 validation error for Job", "prompt", REASON, VISIT],
+         "pydantic_core._pydantic_core.ValidationError"),
+        (["ValidationError: 1 validation error for Job", "prompt", REASON, VISIT], "ValidationError"),
+    ],
+)  # fmt: skip
+def test_a_validation_error_without_a_traceback_is_one_record_and_takes_no_more(lines: list[str], kind: str | None) -> None:
+    before, one, plain, following = records("Loading", *lines, "ready", "INFO:app:next")
+    assert (before["message"], plain["message"], following["message"]) == ("Loading", "ready", "next")
+    assert (one["line_count"], one["source"], one["severity_number"], one["exception_type"]) == (len(lines), "app", 17, kind)
+
+
+def test_a_count_of_validation_errors_takes_no_line_without_a_reason() -> None:
+    assert [one["line_count"] for one in records("1 validation error for Job", "Loading", "ready", "INFO:app:next")] == [1, 1, 1, 1]
+    assert [one["line_count"] for one in records("0 validation errors for x.csv", "prompt", REASON)] == [1, 2]
+
+
+def test_a_validation_error_below_its_traceback_stays_there() -> None:
+    (one,) = records(*FRAME, "pydantic_core.ValidationError: 1 validation error for Job", "prompt", REASON, VISIT)
+    assert (one["line_count"], one["exception_type"]) == (7, "pydantic_core.ValidationError")
+
+
+@pytest.mark.parametrize(
+    ("message", "method", "status", "took"),
+    [
+        ("GET /x -> 500 in 30000ms", "GET", 500, 30000.0), ("POST /x 201 12.3ms", "POST", 201, 12.3),
+        ('"GET /x" status=500 duration=1.2s', "GET", 500, 1200.0), ("GET /x HTTP/1.1 404 Not Found", "GET", 404, None),
+        ("request completed method=GET path=/x status=503 elapsed_ms=812", "GET", 503, 812.0),
+        ("Request finished: GET /x, status=404, duration=0.25", "GET", 404, 250.0), ("HTTP PUT /x responded 200 in 12.5 ms", "PUT", 200, 12.5),
+        ("[r-1] 10.0.0.1:99 - GET /x 500 (9 ms)", "GET", 500, 9.0), ("GET /x 200 2 - 1.5 ms", "GET", 200, 1.5), ("GET /x - 500 - 3s", "GET", 500, 3000.0),
+        ("GET /x client_ip=10.0.0.1 status=200 latency=9", "GET", 200, None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("layout", ["2026-02-03 10:00:00,123 INFO app.mw: {}", "2026-02-03 10:00:00.123 | INFO     | app.mw:log:31 - {}", "json"])
+def test_a_middlewares_line_tells_the_request(layout: str, message: str, method: str, status: int, took: float | None) -> None:
+    line = json.dumps({"level": "info", "message": message}) if layout == "json" else layout.format(message)
+    (one,) = records(line)
+    assert (one["status_code"], one["duration_ms"], one["message"]) == (status, took, message)
+    assert (attributes(one)["http.request.method"], attributes(one)["url.path"]) == (method, "/x")
+
+
+def test_pairs_of_structlog_and_logfmt_tell_the_request() -> None:
+    pairs = "method=GET path=/x status=503 elapsed_ms=812"
+    for line in (f"2026-02-03T10:00:00Z [info     ] request_finished               [app] {pairs}", f"time=2026-02-03T10:00:00Z level=info msg=done {pairs}"):
+        (one,) = records(line)
+        assert (one["status_code"], one["duration_ms"], attributes(one)["url.path"]) == (503, 812.0, "/x")
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["retry 500 in 30 s", "GET /x 500 ms", "GET /items 500 rows", "GET /x/500", "GET /x took 500 ms", "GET /x failed, retry 500 in 30 s",
+     "calling GET /x -> 500", "prompt=GET /x -> 500", "user says method=GET path=/x status=500", "prompt=why method=GET path=/x status=500",
+     "method=GET path=https://acme.example/x status=500", "DELETE FROM x WHERE path='/x' AND status=500"],
+)  # fmt: skip
+def test_words_that_look_like_a_request_tell_none(message: str) -> None:
+    (one,) = records(f"2026-02-03 10:00:00,123 INFO app.ai: {message}")
+    assert (one["status_code"], one["duration_ms"], "url.path" in attributes(one)) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["2026-02-03 10:00:00,123 INFO app.mw: ", "2026-02-03 10:00:00,123 - app.mw - ERROR - ", "INFO:     ", "ERROR:app:", "2026-02-03 10:00:00.123 UTC [6] LOG:  ",
+     "[2026-02-03 10:00:00,123: INFO/MainProcess] ", '{"level":"info","message":""}', 'time=2026-02-03T10:00:00Z level=info msg=""'],
+)  # fmt: skip
+def test_a_head_with_nothing_behind_it_has_an_empty_message(head: str) -> None:
+    (one,) = records(head)
+    assert (one["message"], one["body"]) == ("", head)

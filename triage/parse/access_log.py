@@ -58,6 +58,21 @@ LAYOUTS = (
         r"(?P<head>)\[" + ISO + r'(?P<zone>Z)\] "(?P<method>[A-Z]+) (?P<path>\S+)[^"]*" (?P<status>\d{3}) \S+(?: [^\n"]*?"?[^\n"]*"?)*? \d+ (?P<size>\d+) (?P<took>\d+) ',
         single=True,
     ),
+    Layout(  # AWS's Application Load Balancer; three waits in seconds, -1 where there was none
+        "access.alb",
+        "nginx",
+        r"(?P<head>)(?:https?|h2|grpcs|wss?) " + ISO + r"(?P<zone>Z) \S+ (?P<client>[0-9a-fA-F.:\[\]]+) \S+ (?P<waits>-?[\d.]+ -?[\d.]+ -?[\d.]+) "
+        r'(?P<status>[1-5]\d\d) (?:\d{3}|-) \d+ (?P<size>\d+) "(?P<method>[A-Z]+|-) (?:[a-z]+://[^/\s"]*)?(?P<path>/[^" ]*|-)[^"]*" "(?P<user_agent>(?:[^"\\]|\\.)*)"',
+        single=True,
+    ),
+    Layout(  # Squid's native format; 000 is no answer
+        "access.squid",
+        "nginx",
+        r"(?P<head>)(?P<ts>1\d{9}\.\d{3}) +(?P<took>\d+) (?P<client>\S+) [A-Z_]+/(?:(?P<status>[1-5]\d\d)|000) (?P<size>\d+) "
+        r"(?P<method>[A-Z_]+) (?P<path>\S+) (?P<user>\S+) [A-Z_]+/\S+ \S+",
+        clock="epoch",
+        single=True,
+    ),
     Layout(
         "access.slashed",
         "other",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-from triage.parse import access_fields, celery_fields, postgres_fields, severity, stacks
+from triage.parse import access_fields, access_habits, celery_fields, postgres_fields, severity, stacks
 from triage.parse.assemble import Assembly, tagged
 from triage.parse.exceptions import Raised, raised
 from triage.parse.heads import Heads
@@ -41,7 +41,7 @@ def add_details(
     postgres = [n for tag in ("postgres", "csvlog") for n in tagged(layouts, tag)]
     if records["layout"].is_in(postgres).any() or (records["source"] == "postgres").any():
         records = postgres_fields.add(records, own, assembly, table, postgres, extra)
-    records = access_fields.add(records, extra)
+    records = access_habits.add(access_fields.add(records, extra), extra)
     records = stacks.add(_exceptions(records, extra), extra)
     records = _ids(records)
     records = records.with_columns(
@@ -69,6 +69,9 @@ def _message(records: pl.DataFrame) -> pl.Series:
     missing = (message.is_null() | (message == "")).fill_null(True)
     if not missing.any():
         return message
+    # A head with nothing behind it has an empty message.
+    empty = (message == "").fill_null(False) & records["layout"].is_not_null() & (records["line_count"] == 1)
+    missing = missing & ~empty
     plain = missing & (records["line_count"] == 1)
     message = records["body"].str.strip_chars().zip_with(plain, message)
     missing = missing & ~plain

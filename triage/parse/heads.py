@@ -118,6 +118,9 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
         micro = groups["unit"].eq("micros").fill_null(False) if "unit" in names else pl.Series([False]).new_from_index(0, own.height)
         took = groups["took"].cast(pl.Float64, strict=False)
         columns["duration_ms"] = (took / 1000).zip_with(micro, took)
+    if "waits" in names:  # seconds, in turn
+        waits = groups["waits"].str.split(" ").cast(pl.List(pl.Float64))
+        columns["duration_ms"] = pl.select(pl.when(waits.list.min() >= 0).then((waits.list.sum() * 1000).round(3))).to_series()
     if "level" in columns:
         columns["number"] = severity.numbers(columns["level"])
     for name in names & ATTRIBUTES.keys():

@@ -5,7 +5,7 @@ The groups are the contract between a layout and the rest of the parser:
 - `head` is what stands before the message; the message is the line without it.
 - `ts`, `frac`, `zone` make the timestamp, read as the layout's `clock` says.
 - `level`, `logger`, `pid`, `thread`, `host`, `db`, `user`, `app`, `client`, `sqlstate`, `method`, `path`, `status`,
-  `req`, `took`, `unit` fill the column or attribute of that name; what else is named becomes an attribute.
+  `req`, `took`, `unit`, `waits` fill the column or attribute of that name; what else is named becomes an attribute.
 
 Write `\\d` and `\\w` freely: they mean ASCII here, which keeps the automata small.
 """

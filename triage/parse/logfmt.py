@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from triage.parse import clock, severity
+from triage.parse.layout import ascii_classes
 
 if TYPE_CHECKING:
     from triage.parse.heads import Heads
 
+# Keys and values of an answered request.
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+METHOD = r"(?:http_|request_)?method"
+PATH = r"path|request_path|url|uri|route|endpoint"
+STATUS = r"(?:http_|response_)?status(?:_code|Code)?|response_code|code"
+_NAMES = r"duration|elapsed|elapsed_time|latency|took|time|time_taken|response_time|responseTime|process_time|processing_time|request_time|rt"
+_SUFFIX = r"_ms|Ms|_s|_secs?|_seconds"
+TIMES = rf"(?:{_NAMES})(?:{_SUFFIX})?"
+UNIT = r"ms|msecs?|milliseconds?|µs|us|s|secs?|seconds?|毫秒|秒"
+_WITH_UNIT = ascii_classes(rf"(?:^|[\s(\[=:\"])(\d+(?:\.\d+)?) ?({UNIT})(?:$|[\s)\],;|\"])")
+_NAMED = ascii_classes(rf"(?:^|[\s(])(?:{_NAMES})({_SUFFIX})?[=:] ?\"?(\d+(?:\.\d+)?)(?:$|[\s),;|\"])")
+_FACTORS = {"m": 1.0, "毫": 1.0, "µ": 0.001, "u": 0.001, "s": 1000.0, "秒": 1000.0}  # by a unit's first character, to ms
 _TIME = r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|UTC|[+-]\d\d:?\d\d)?"
 
 
@@ -20,6 +33,26 @@ def value(text: pl.Series, keys: str) -> pl.Series:
     found = text.str.extract_groups(regex).struct.unnest()
     quoted = found["q"].fill_null(found["s"]).str.replace_all(r"\\(.)", "$1")
     return quoted.zip_with(quoted.is_not_null(), found["b"])
+
+
+def took(text: pl.Series) -> pl.Series:
+    """The first duration of each text, in ms. A named number without a unit is in seconds if it has a fraction, else it could be either."""
+    number, unit = text.str.extract(_NAMED, 2), text.str.extract(_NAMED).str.strip_chars_start("_").str.to_lowercase()
+    fraction = number.str.contains(".", literal=True).fill_null(False)
+    unit = pl.select(pl.coalesce(unit, pl.when(fraction).then(pl.lit("s")))).to_series()
+    parts = ((text.str.extract(_WITH_UNIT), text.str.extract(_WITH_UNIT, 2)), (number, unit))
+    return pl.select(pl.coalesce(
+        value.cast(pl.Float64) * kind.str.head(1).replace_strict(_FACTORS, default=None, return_dtype=pl.Float64) for value, kind in parts
+    ).round(6)).to_series()  # fmt: skip
+
+
+def request(pairs: pl.Series) -> pl.DataFrame:
+    """`method`, `path`, `told` (the status as text) and `took` (ms) of an answered request; nulls where pairs tell none."""
+    plain = pairs.str.replace_all(r"[,;|]+( |$)", "$1")
+    method, path, status = (value(plain, keys) for keys in (METHOD, PATH, STATUS))
+    whole = method.is_in(METHODS) & path.str.starts_with("/") & status.str.contains(r"^[1-5][0-9][0-9]$")
+    found = pl.DataFrame({"method": method, "path": path, "told": status, "took": took(plain)})
+    return found.select(pl.when(whole.fill_null(False)).then(pl.col(name)).alias(name) for name in found.columns)
 
 
 def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
@@ -35,6 +68,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     local = clock.local_time(parts["1"], parts["2"], "iso", year)
     zone = pl.select(pl.when(epoch.is_not_null()).then(pl.lit("UTC")).otherwise(parts["3"])).to_series()
     message = value(text, "msg|message|event")
+    answered = _answered(own["row"], text, heads)
     frame = pl.DataFrame(
         {
             "row": own["row"], "layout": own["layout"], "local": epoch.zip_with(epoch.is_not_null(), local), "zone": zone,
@@ -42,6 +76,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
             "message": message.zip_with(message.is_not_null(), text), "logger": value(text, "logger|component|module"),
             "trace_id": value(text, "trace_id|traceID|traceId"), "request_id": value(text, "request_id|req_id|requestId"),
             "status": value(text, "status|status_code").fill_null(value(text, "code")).str.extract(r"^(\d{3})$"),
+            "duration_ms": answered["took"],
             **{name: value(text, keys) for name, keys in IDS.items() if name not in ("trace_id", "request_id")},
         }
     )  # fmt: skip
@@ -65,10 +100,18 @@ def console(frame: pl.DataFrame, heads: Heads) -> pl.DataFrame:
     pairs = found["pairs"].fill_null("")
     _attributes(pl.DataFrame({"row": frame["row"], "text": pairs}), heads)
     plain = pairs.str.replace_all(r"='([^']*)'", '="$1"')
+    answered = _answered(frame["row"], plain, heads)
     return frame.with_columns(
-        message=found["event"].fill_null(frame["message"]), logger=found["logger"],
+        message=found["event"].fill_null(frame["message"]), logger=found["logger"], status=answered["told"], duration_ms=answered["took"],
         **{name: value(plain, keys) for name, keys in IDS.items()},
     )  # fmt: skip
+
+
+def _answered(rows: pl.Series, pairs: pl.Series, heads: Heads) -> pl.DataFrame:
+    found = request(pairs)
+    heads.attribute(rows, "http.request.method", found["method"])
+    heads.attribute(rows, "url.path", found["path"])
+    return found
 
 
 _COLUMNS = ("time", "ts", "t", "timestamp", "at", "level", "lvl", "severity", "msg", "message", "event")

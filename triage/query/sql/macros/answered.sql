@@ -1,9 +1,9 @@
 -- Requests of a stretch of time, each once: a request is often told by the server's access line, by the application's own
 -- line, and by a proxy in front. A service that writes nothing but access lines is a proxy, if another has more to say.
--- Of a service's own two tellings that with durations counts, else the more frequent one.
+-- Some tell the path without its query. Of a service's own two tellings that with durations counts, else the more frequent one.
 (since, until) AS TABLE
 WITH seen AS NOT MATERIALIZED (
-    SELECT *, coalesce(scope_name, '') AS form, epoch_us("timestamp") // 1000000 AS second
+    SELECT *, coalesce(scope_name, '') AS form, split_part(path, '?', 1) AS plain, epoch_us("timestamp") // 1000000 AS second
     FROM requests
     WHERE "timestamp" >= since AND "timestamp" < until
 ), forms AS (
@@ -27,13 +27,13 @@ WITH seen AS NOT MATERIALIZED (
     FROM seen JOIN main USING (service_name) LEFT JOIN proxies USING (service_name)
 ), again AS (
     SELECT DISTINCT other.record_id
-    FROM (SELECT record_id, service_name, by_proxy, method, path, status_code, second + unnest([-1, 0, 1]) AS second
+    FROM (SELECT record_id, service_name, by_proxy, method, plain, status_code, second + unnest([-1, 0, 1]) AS second
           FROM ranked
           WHERE NOT counts) other
-         JOIN (SELECT DISTINCT service_name, method, path, status_code, second FROM ranked WHERE counts) own
-           ON own.method = other.method AND own.path = other.path AND own.status_code = other.status_code
+         JOIN (SELECT DISTINCT service_name, method, plain, status_code, second FROM ranked WHERE counts) own
+           ON own.method = other.method AND own.plain = other.plain AND own.status_code = other.status_code
           AND own.second = other.second AND (other.by_proxy OR own.service_name = other.service_name)
 )
-SELECT * EXCLUDE (form, second, by_proxy, counts)
+SELECT * EXCLUDE (form, plain, second, by_proxy, counts)
 FROM ranked
 WHERE counts OR record_id NOT IN (SELECT record_id FROM again)
