@@ -160,8 +160,8 @@ def test_state_of_the_running_stack_in_json_report_and_sql(run: Run) -> None:
     _sessions(run, "UPDATE user_credits SET balance = balance + 2;")
     # The wait is logged after a second: the onset of a problem that postgres_blocking supports.
     asked = "SELECT DISTINCT probe, reason FROM snapshots"
-    until(lambda: {"probe": "postgres_blocking", "reason": "db.lock_timeout"} in rows(asked), 90, "the onset's probes")
-    until(lambda: {"probe": "celery_stats", "reason": "schedule"} in rows(asked), 90, "the schedule's probes")
+    until(lambda: {"probe": "postgres_blocking", "reason": "db.lock_timeout"} in rows(asked), 300, "the onset's probes")
+    until(lambda: {"probe": "celery_stats", "reason": "schedule"} in rows(asked), 300, "the schedule's probes")
     follower.send_signal(signal.SIGTERM)
     assert follower.wait(60) == 0, (run.folder / "probe.log").read_text()
 

@@ -197,7 +197,8 @@ def _clock(name: str, records: pl.DataFrame) -> Iterator[Finding]:
     if records.is_empty():
         return
     ahead = (
-        records.select((pl.col("timestamp") - pl.col("observed_timestamp")).dt.total_milliseconds() / 1000)
+        records.filter(pl.col("timestamp") != pl.col("observed_timestamp"))  # equal where a record states no time
+        .select((pl.col("timestamp") - pl.col("observed_timestamp")).dt.total_milliseconds() / 1000)
         .to_series()
         .drop_nulls()
     )
