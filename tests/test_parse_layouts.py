@@ -21,6 +21,13 @@ LINES: dict[str, dict[str, Any]] = {
     " sql_error_code = 28000 FATAL:  no entry": {"source": "postgres", "severity_text": "FATAL", "sqlstate": "28000"},
     "2026-02-03T10:00:00+00:00 app[postgres.1]: [DATABASE] [9-1]  sql_error_code = 57014 ERROR:  x": {"source": "postgres", "sqlstate": "57014"},
     f"{T}.000 CET [12] ERREUR:  interblocage": {"source": "postgres", "severity_text": "ERROR", "message": "interblocage"},
+    f"{T} CET, DB=jointo, USR=app, CLIENT=10.0.0.1, APP=psql,LOG:  ready": {"source": "postgres", "message": "ready"},
+    f"{T} UTC:10.0.0.1:app@jointo:[12]:LOG: duration: 0.5 ms statement: x": {"source": "postgres", "process_id": "12", "duration_ms": 0.5},
+    f"{T}.790 UTC 64bf2ff1.21fc1e 0 jointo app [local] 2227230 5LOG:  ready": {"source": "postgres", "process_id": "2227230", "message": "ready"},
+    f'"{T}.269 UTC","app","jointo",12,"10.0.0.1:5",00000001.000003e9,1,"SELECT","{T} UTC",1/1,0,LOG,00000,"ready",,,,,,,,,"psql","client backend",0': {
+        "source": "postgres", "process_id": "12", "message": "ready"},
+    f"waiting for server to start....{T}.456 UTC [48] LOG:  ready": {"source": "postgres", "process_id": "48", "message": "ready"},
+    "PostgreSQL init process complete; ready for start up.": {"source": "postgres"},
     # what a level and a colon do not make Postgres
     f"{T},123 ERROR: something failed": {"source": "app", "severity_text": "ERROR", "message": "something failed"},
     f"{T},123 app ERROR: something failed": {"source": "app", "scope_name": "app", "message": "something failed"},
@@ -41,6 +48,12 @@ LINES: dict[str, dict[str, Any]] = {
     "10:00:00 - LiteLLM:ERROR: proxy_server.py:123 - boom": {"severity_text": "ERROR"},
     "INFO  [alembic.runtime.migration] Context": {"scope_name": "alembic.runtime.migration", "message": "Context"},
     f"{T} [warning  ] limited                   [app.ai] job_id=j-1 n=2": {"message": "limited", "scope_name": "app.ai", "job_id": "j-1"},
+    "2026-02-03 10:00.07 [error    ] limited                        n=2": {
+        "timestamp": datetime(2026, 2, 3, 10, 0, 7, tzinfo=UTC), "severity_text": "error", "message": "limited"},
+    f"{T}.670 36 ERROR connection error: refused": {"process_id": "36", "scope_name": None, "message": "connection error: refused"},
+    "10:00:00 - LiteLLM Proxy:ERROR: proxy_server.py:123 - boom": {"scope_name": "LiteLLM Proxy", "message": "boom"},
+    "postgresql 10:00:00.12 INFO  ==> Loading": {"source": "other", "scope_name": "postgresql", "severity_text": "INFO", "message": "Loading"},
+    "redis 10:00:00.12 Welcome": {"scope_name": "redis", "message": "Welcome"},
     # the same fields in the order of somebody's format string
     f"{T},123 INFO     [app.core] [core.py:42] [trace_id=4bf92f3577b34da6a3ce929d0e0e4736 sampled=True] - hello": {
         "scope_name": "app.core", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "message": "hello"},
@@ -71,11 +84,13 @@ LINES: dict[str, dict[str, Any]] = {
     "app.core - ERROR - hello": {"severity_text": "ERROR", "scope_name": "app.core", "message": "hello"},
     "WARNING hello": {"severity_text": "WARNING", "message": "hello"},
     "2026-02-03T10:00:00.123Z\tERROR\tReconciler error": {"severity_text": "ERROR", "message": "Reconciler error"},
+    "03 Feb 10:00:00 # Opening port: bind: Address already in use": {"source": "redis", "severity_number": 13},
     # Celery under another logger's format, and of before 3.1
     f"{T},123 [celery.app.trace] [INFO] Task a.b[0608e3a1-2222-4333-8444-555566667777] succeeded in 0.5s: None": {
         "source": "celery", "task_name": "a.b", "duration_ms": 500.0},
     f"{T},100 INFO beat: Scheduler: Sending due task mail (app.mail)": {"source": "beat", "task_name": "app.mail"},
     f"[{T},123: INFO/MainProcess] [a.b(0608-1)] hello": {"task_id": "0608-1", "task_name": "a.b", "message": "hello"},
+    f"[{T},123: CRITICAL/MainProcess] beat raised exception <class 'OSError'>: OSError('x')": {"source": "beat"},
     # access lines in other layouts, and how long they took
     f'[{T} +0000] [7] [INFO] 10.0.0.1:5 - - [03/Feb/2026:10:00:00 +0000] "GET /x 2" 503 5 "-" "curl"': {"process_id": "7", "status_code": 503},
     '10.0.0.1 - - [03/Feb/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 612 "-" "curl" rt=0.250': {"duration_ms": 250.0},
@@ -89,6 +104,20 @@ LINES: dict[str, dict[str, Any]] = {
         "source": "nginx", "status_code": 502, "duration_ms": 251.0, "timestamp": datetime(2026, 2, 3, 10, 0, 0, 186_641, tzinfo=UTC)},
     f'h2 {T.replace(" ", "T")}.186641Z app/edge/0a1b 10.0.0.1:5 - -1 -1 -1 503 - 34 366 "GET https://a.example:443/x HTTP/2.0" "curl" - -': {
         "status_code": 503, "duration_ms": None},
+    f'{T.replace(" ", "T")}.186641Z edge-1 10.0.0.1:5 10.0.0.2:80 0.001 0.250 0.000 502 502 34 366 "GET https://a.example:443/x?y=1 HTTP/1.1" "curl" - -': {
+        "source": "nginx", "status_code": 502, "duration_ms": 251.0},
+    f'{T.replace(" ", "T")}.186641Z edge-1 10.0.0.1:5 - -1 -1 -1 504 0 0 0 "GET http://a.example:80/x HTTP/1.1" "curl" - -': {"status_code": 504, "duration_ms": None},
+    '2026-02-03T10:00:00.100000+00:00 heroku[router]: at=error code=H12 desc="Request timeout" method=GET path="/x" host=a.example request_id=0a1b-2c fwd="10.0.0.1" dyno=web.1 connect=1ms service=30001ms status=503 bytes=0 protocol=https': {
+        "source": "nginx", "severity_text": "error", "status_code": 503, "duration_ms": 30001.0, "request_id": "0a1b-2c", "process_id": None},
+    'sock=client at=warning code=H18 desc="Interrupted" method=POST path="/x" dyno=web.1 connect=2ms service=40ms status=503 bytes=7': {
+        "severity_text": "warning", "duration_ms": 40.0},
+    '10.0.0.1 - [10.0.0.1] - - [03/Feb/2026:10:00:00 +0000] "GET /x HTTP/1.1" 499 0 "-" "curl" 512 0.234 [web] 10.0.0.2:80 0 0.2 499': {
+        "status_code": 499, "duration_ms": 234.0},
+    """INFO: ('10.0.0.1', 39320) - "GET /x HTTP/1.1" 500""": {"status_code": 500, "severity_text": "INFO"},
+    '10.0.0.1 -  -  [03/Feb/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 - "-" "-"  293': {"status_code": 200},
+    'a.example 10.0.0.1 - app [03/Feb/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 368 "-" "curl"': {"status_code": 200},
+    '10.0.0.1:53332 [03/Feb/2026:10:00:00.143] front~ back/web1 0/0/7/1457/1487 502 11394 - - ---- 2/1/0/0/0 0/0 {curl} {} "GET /x HTTP/1.1"': {
+        "source": "nginx", "status_code": 502, "duration_ms": 1487.0, "timestamp": datetime(2026, 2, 3, 10, 0, 0, 143_000, tzinfo=UTC)},
     "1770112800.123    812 10.0.0.7 TCP_MISS/503 1523 GET http://a.example/x - HIER_DIRECT/10.1.1.1 text/html": {
         "source": "nginx", "status_code": 503, "duration_ms": 812.0, "timestamp": datetime(2026, 2, 3, 10, 0, 0, 123_000, tzinfo=UTC)},
     "1770112800.123      0 10.0.0.7 NONE_NONE/000 0 CONNECT a.example:443 - HIER_NONE/- -": {"status_code": None, "duration_ms": 0.0},
@@ -103,6 +132,7 @@ LINES: dict[str, dict[str, Any]] = {
     '{"severity":"ERROR","jsonPayload":{"message":"boom","logger":"app"},"timestamp":"2026-02-03T10:00:00Z"}': {"message": "boom", "scope_name": "app"},
     '{"level":"ERROR","fields":{"message":"boom"},"target":"app::core","timestamp":"2026-02-03T10:00:00Z"}': {"message": "boom"},
     '{"event":"boom","level":"error","exception":[{"exc_type":"KeyError","exc_value":"x","frames":[]}]}': {"exception_type": "KeyError"},
+    '{"_time":"2026-02-03T10:00:00.5Z","message":"boom"}': {"timestamp": datetime(2026, 2, 3, 10, 0, 0, 500_000, tzinfo=UTC)},
     '{"time_local":"03/Feb/2026:10:00:00 +0000","request":"GET /x HTTP/1.1","status":"502","request_time":"1.5"}': {
         "timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC), "status_code": 502, "duration_ms": 1500.0},
     "event='user login' level=warning logger='app.auth' user_id=7": {"severity_number": 13, "message": "user login", "user_id": "7"},
@@ -112,6 +142,7 @@ LINES: dict[str, dict[str, Any]] = {
     "17/06/09 20:10:40 WARN executor.Backend: gone": {"severity_text": "WARN", "message": "gone"},
     "03-17 16:13:38.811  1702  2395 E Window: gone": {"severity_number": 17, "process_id": "1702", "message": "gone"},
     "Jun 14 15:16:01 combo sshd(pam_unix)[19939]: check pass": {"process_id": "19939", "message": "check pass"},
+    "Jun 14 15:16:01 kernel: oom_reaper: reaped process 7 (x)": {"source": "kernel", "message": "oom_reaper: reaped process 7 (x)"},
     'heroku[router]: at=error code=H12 status=503': {"source": "other"},
     '2026-02-03T10:00:00+00:00 heroku[router]: at=error code=H12 status=503': {"severity_text": "error", "status_code": 503},
     "[pod/app-5c79b/app] 2026-02-03 10:00:00,123 ERROR app.x boom": {"service_name": "app", "scope_name": "app.x", "message": "boom"},

@@ -10,7 +10,7 @@ LAYOUTS = (
     Layout(
         "access.clf",
         "nginx",
-        r"(?P<head>(?:(?P<vhost>[\w.\-]+:\d+) )?)(?P<client>[0-9a-fA-F.:%]+|[\w.\-]+(?::\d+)?|)(?:, [0-9a-fA-F.:]+)* \S+ (?P<user>\S+) \[" + _CLF + r"\] "
+        r"(?P<head>(?:(?P<vhost>[\w\-]+(?:\.[\w\-]+)+(?::\d+)?|[\w.\-]+:\d+) )?)(?P<client>[0-9a-fA-F.:%]+|[\w.\-]+(?::\d+)?|)(?:, [0-9a-fA-F.:]+)* (?:- \[[^\]\s]*\] )? *[^\s\[]\S* +(?P<user>[^\s\[]\S*) +\[" + _CLF + r"\] "
         r'"(?:(?P<method>[A-Z]+) (?P<path>(?:[^" \\]|\\.)*)[^"]*|(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)'
         r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?(?P<rest>[^\n]*)',
         clock="clf",
@@ -63,6 +63,21 @@ LAYOUTS = (
         "nginx",
         r"(?P<head>)(?:https?|h2|grpcs|wss?) " + ISO + r"(?P<zone>Z) \S+ (?P<client>[0-9a-fA-F.:\[\]]+) \S+ (?P<waits>-?[\d.]+ -?[\d.]+ -?[\d.]+) "
         r'(?P<status>[1-5]\d\d) (?:\d{3}|-) \d+ (?P<size>\d+) "(?P<method>[A-Z]+|-) (?:[a-z]+://[^/\s"]*)?(?P<path>/[^" ]*|-)[^"]*" "(?P<user_agent>(?:[^"\\]|\\.)*)"',
+        single=True,
+    ),
+    Layout(  # AWS's Classic Load Balancer, whose name stands between the time and the client
+        "access.elb",
+        "nginx",
+        r"(?P<head>)" + ISO + r"(?P<zone>Z) [0-9A-Za-z\-]+ (?P<client>[0-9a-fA-F.:\[\]]+) (?:\S+:\d+|-) (?P<waits>-?[\d.]+ -?[\d.]+ -?[\d.]+) "
+        r'(?P<status>[1-5]\d\d) (?:\d{1,3}|-) \d+ (?P<size>\d+) "(?P<method>[A-Z]+|-) (?:[a-z]+://[^/\s"]*)?(?P<path>/[^" ]*|-)[^"]*"(?: "(?P<user_agent>(?:[^"\\]|\\.)*)")?',
+        single=True,
+    ),
+    Layout(  # HAProxy's httplog; five waits in milliseconds, the last their sum
+        "access.haproxy",
+        "nginx",
+        r"(?P<head>)(?P<client>[0-9a-fA-F.:]+:\d+) \[(?P<ts>\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d)\.(?P<frac>\d{3})\] \S+ \S+/\S+ "
+        r'(?:-?\d+/){4}\+?(?P<took>\d+) (?P<status>[1-5]\d\d) \+?(?P<size>\d+) [^\n"]*"(?P<method>[A-Z]+) (?P<path>[^" ]*)[^"]*"?',
+        clock="clf",
         single=True,
     ),
     Layout(  # Squid's native format; 000 is no answer

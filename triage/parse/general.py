@@ -1,4 +1,4 @@
-"""Layouts of one program each that fit no habit: Tornado and Jupyter, vLLM, Odoo, OpenStack, AWS Lambda."""
+"""Layouts of one program each that fit no habit: Tornado and Jupyter, vLLM, LiteLLM, Odoo, OpenStack, AWS Lambda, Bitnami's images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYOUTS = (
     Layout(  # Odoo: 2026-02-03 10:00:00,123 12 INFO db odoo.modules.loading: text
         "general.odoo",
         "app",
-        rf"(?P<head>{ISO} (?P<pid>\d+) (?P<level>{_UPPER}) (?P<database>[\w.\-]+|\?) (?P<logger>[a-z_]\w*(?:\.\w+)*): )",
+        rf"(?P<head>{ISO} (?P<pid>\d+) (?P<level>{_UPPER}) (?P<database>[\w.\-]+|\?) (?P<logger>odoo|openerp|werkzeug|[a-z_]\w*(?:\.\w+)+): )",
         tier=1,
     ),
     Layout(  # OpenStack's oslo.log: 2017-05-16 00:00:04.500 2931 INFO nova.compute.manager [req-… - - - - -] text
@@ -29,6 +29,20 @@ LAYOUTS = (
         "app",
         rf"(?P<head>(?:[\w.\-]+\.log\S* )?{ISO} (?P<pid>\d+) (?P<level>{_UPPER}) (?P<logger>[\w.]+) \[(?P<req>req-[\w\-]+|-)[^\]]*\] )",
         tier=1,
+    ),
+    Layout(  # LiteLLM, whose loggers are named by two words: 10:00:00 - LiteLLM Proxy:ERROR: proxy_server.py:12 - text
+        "general.litellm",
+        "app",
+        rf"(?P<head>{TIME_ONLY} - (?P<logger>LiteLLM(?: \w+)?):(?P<level>{_UPPER}): (?P<place>\S+:\d+) - )",
+        tier=1,
+        clock="time",
+    ),
+    Layout(  # the scripts of Bitnami's images: postgresql 10:00:00.12 INFO  ==> text
+        "general.bitnami",
+        "other",
+        rf"(?P<head>(?P<logger>[a-z][a-z0-9\-]*) +{TIME_ONLY}(?: (?P<level>DEBUG|INFO|WARN|ERROR) +==>| |$) *)",
+        tier=1,
+        clock="time",
     ),
     Layout(  # AWS Lambda: [ERROR]	2026-02-03T10:00:00.123Z	<request id>	text
         "general.lambda",

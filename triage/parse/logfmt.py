@@ -22,7 +22,8 @@ _SUFFIX = r"_ms|Ms|_s|_secs?|_seconds"
 TIMES = rf"(?:{_NAMES})(?:{_SUFFIX})?"
 UNIT = r"ms|msecs?|milliseconds?|µs|us|s|secs?|seconds?|毫秒|秒"
 _WITH_UNIT = ascii_classes(rf"(?:^|[\s(\[=:\"])(\d+(?:\.\d+)?) ?({UNIT})(?:$|[\s)\],;|\"])")
-_NAMED = ascii_classes(rf"(?:^|[\s(])(?:{_NAMES})({_SUFFIX})?[=:] ?\"?(\d+(?:\.\d+)?)(?:$|[\s),;|\"])")
+_NAMED = ascii_classes(rf"(?:^|[\s(])(?:{_NAMES})({_SUFFIX})?[=:] ?\"?(\d+(?:\.\d+)?) ?({UNIT})?(?:$|[\s),;|\"])")
+_ROUTER = r"\bconnect=[0-9]*(?:ms)? service="  # Heroku's: how long it waited for the application's connection and answer
 _FACTORS = {"m": 1.0, "毫": 1.0, "µ": 0.001, "u": 0.001, "s": 1000.0, "秒": 1000.0}  # by a unit's first character, to ms
 _TIME = r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|UTC|[+-]\d\d:?\d\d)?"
 
@@ -37,10 +38,12 @@ def value(text: pl.Series, keys: str) -> pl.Series:
 
 def took(text: pl.Series) -> pl.Series:
     """The first duration of each text, in ms. A named number without a unit is in seconds if it has a fraction, else it could be either."""
-    number, unit = text.str.extract(_NAMED, 2), text.str.extract(_NAMED).str.strip_chars_start("_").str.to_lowercase()
+    text = text.str.replace(_ROUTER, "duration=")
+    number, suffix = text.str.extract(_NAMED, 2), text.str.extract(_NAMED).str.strip_chars_start("_").str.to_lowercase()
+    unit = text.str.extract(_NAMED, 3).fill_null(suffix)
     fraction = number.str.contains(".", literal=True).fill_null(False)
     unit = pl.select(pl.coalesce(unit, pl.when(fraction).then(pl.lit("s")))).to_series()
-    parts = ((text.str.extract(_WITH_UNIT), text.str.extract(_WITH_UNIT, 2)), (number, unit))
+    parts = ((number, unit), (text.str.extract(_WITH_UNIT), text.str.extract(_WITH_UNIT, 2)))
     return pl.select(pl.coalesce(
         value.cast(pl.Float64) * kind.str.head(1).replace_strict(_FACTORS, default=None, return_dtype=pl.Float64) for value, kind in parts
     ).round(6)).to_series()  # fmt: skip
@@ -50,6 +53,8 @@ def request(pairs: pl.Series) -> pl.DataFrame:
     """`method`, `path`, `told` (the status as text) and `took` (ms) of an answered request; nulls where pairs tell none."""
     plain = pairs.str.replace_all(r"[,;|]+( |$)", "$1")
     method, path, status = (value(plain, keys) for keys in (METHOD, PATH, STATUS))
+    # A `code` may be an error's, beside a status.
+    status = status.zip_with(status.str.contains(r"^[1-5][0-9][0-9]$").fill_null(True), value(plain, STATUS.removesuffix("|code")))
     whole = method.is_in(METHODS) & path.str.starts_with("/") & status.str.contains(r"^[1-5][0-9][0-9]$")
     found = pl.DataFrame({"method": method, "path": path, "told": status, "took": took(plain)})
     return found.select(pl.when(whole.fill_null(False)).then(pl.col(name)).alias(name) for name in found.columns)
@@ -77,6 +82,7 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
             "trace_id": value(text, "trace_id|traceID|traceId"), "request_id": value(text, "request_id|req_id|requestId"),
             "status": value(text, "status|status_code").fill_null(value(text, "code")).str.extract(r"^(\d{3})$"),
             "duration_ms": answered["took"],
+            "source": pl.select(pl.when(answered["told"].is_not_null() & text.str.contains(_ROUTER)).then(pl.lit("nginx"))).to_series(),
             **{name: value(text, keys) for name, keys in IDS.items() if name not in ("trace_id", "request_id")},
         }
     )  # fmt: skip

@@ -54,7 +54,7 @@ _TIME = r"(?P<ts>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(?P<frac>\d{1,6}))?"
 _ZONE = r" (?P<zone>[A-Z]{2,5}|[+-]\d\d(?::?\d\d)?|<?[+-]\d\d>?)"
 _STAMP = r"(?:\d{1,8}-)?[\[(<]? ?(?:" + _TIME + _ZONE + r"|(?P<epoch>\d{10}(?:\.\d{1,6})?))"
 _ANY = r'[^"{\n]'
-_END = r"[\s\]:>,)\-|]"
+_END = r"(?:[\s\]:>,)\-|]|\s\d{1,7})"  # the last may be a line's number
 # An application that quotes the server: it has printed a level of its own before.
 _QUOTING = (
     r'^[^"{\n]{8,250}?\b(?i:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b(?:[^:\w]|:[^ ]|: [^ ])'
@@ -84,14 +84,15 @@ LAYOUTS = (
     Layout(
         "postgres.default",
         "postgres",
-        r"(?P<head>" + _TIME + _ZONE + r" \[(?P<pid>\d+)\] "
+        # pg_ctl prints points while it waits, and no newline behind them.
+        r"(?P<head>(?:(?:waiting for server to [a-z ]{5,9})?\.{1,60})?" + _TIME + _ZONE + r" \[(?P<pid>\d+)\] "
         r"(?:(?P<user>[\w.\-]+|\[unknown\])@(?P<db>[\w.\-]+|\[unknown\]) )?" + WORD + ")",
         tags=frozenset({"postgres"}),
     ),
     Layout(
         "postgres.csvlog",
         "postgres",
-        ISO + f"(?:{_ZONE})?" + r',(?:"(?:[^"]|"")*")?,(?:"(?:[^"]|"")*")?,(?P<pid>\d+),(?:"[^"]*")?,[0-9a-f]+\.[0-9a-f]+,\d+,',
+        f'"?{ISO}(?:{_ZONE})?"?' + r',(?:"(?:[^"]|"")*")?,(?:"(?:[^"]|"")*")?,(?P<pid>\d+),(?:"[^"]*")?,[0-9a-f]+\.[0-9a-f]+,\d+,',
         tags=frozenset({"csvlog"}),
     ),
     _prefixed("any_prefix", rf"{_STAMP}(?P<prefix>{_ANY}{{0,250}}?{_END})", _SHARED_WORD),
@@ -100,6 +101,19 @@ LAYOUTS = (
     _undated("undated", _PROCESS, _SHARED_WORD),
     _undated("undated_own_word", f"{_PROCESS}|{_PAIRS}", _OWN_WORD),
     _undated("undated_pairs", f"(?:{_PROCESS})*(?:{_PAIRS})", WORD),
+    Layout(  # what initdb, pg_ctl and the image's script print around the server's own lines
+        "postgres.entrypoint",
+        "postgres",
+        r"(?P<head>)(?:PostgreSQL (?:Database directory appears to contain|init process complete)|The files belonging to this database system"
+        r"|This user must also own the server process|The database cluster will be initialized|The default (?:database encoding|text search configuration)"
+        r"|Data page checksums are |(?:fixing permissions on existing directory|creating (?:directory|subdirectories|configuration files)"
+        r"|selecting (?:default|dynamic) [a-z_ ]+|running bootstrap script|performing post-bootstrap initialization|syncing data to disk) [^\n]*\.\.\. "
+        r"|initdb: |Success\. You can now start the database server|/usr/local/bin/docker-e[a-z\-]+\.sh: |waiting for server to (?:start|shut down|promote)"
+        r"|server (?:started|stopped|promoting)$)",
+        clock="none",
+        single=True,
+        tier=3,
+    ),
     Layout(
         "postgres.bare",
         "postgres",

@@ -39,10 +39,10 @@ _PIDS = (
 )
 _VALUE = r' ?= ?"?(\[unknown\]|\[local\]|[^\s,\]|"]*)'
 _NAMED = {
-    "postgres.user": rf"\b(?:user|u|usr){_VALUE}",
-    "postgres.database": rf"\b(?:db|d|database){_VALUE}",
-    "client.address": rf"\b(?:client|host|h|remote|r|connection_source){_VALUE}",
-    "postgres.application_name": r'\b(?:app|a|application|application_name) ?= ?"?((?:\[[^\]]*\]|[^,\]|"\[])*?)(?:$|[,\]|"]| \w+=|\s*$)',
+    "postgres.user": rf"\b(?i:user|u|usr){_VALUE}",
+    "postgres.database": rf"\b(?i:db|d|database){_VALUE}",
+    "client.address": rf"\b(?i:client|host|h|remote|r|connection_source){_VALUE}",
+    "postgres.application_name": r'\b(?i:app|a|appli|application|application_name) ?= ?"?((?:\[[^\]]*\]|[^,\]|"\[])*?)(?:$|[,\]|"]| \w+=|\s*$)',
 }
 
 
@@ -65,7 +65,7 @@ def read(frame: pl.DataFrame, prefix: pl.Series, heads: Heads) -> pl.DataFrame:
     found = found.with_columns(before=frame["sqlstate"])
     frame = frame.with_columns(found.select("pid", sqlstate=pl.coalesce("before", "named", pl.col("codes").list.first())))
     at = prefix.str.extract_groups(r"(?P<user>[0-9A-Za-z_.\-]+|\[unknown\])@(?P<db>[0-9A-Za-z_.\-]+|\[unknown\])").struct.unnest()
-    other = {"postgres.user": at["user"], "postgres.database": at["db"], "client.address": prefix.str.extract(r":([0-9A-Za-z_.:\-]+\(\d+\)|\[local\]):")}
+    other = {"postgres.user": at["user"], "postgres.database": at["db"], "client.address": prefix.str.extract(r":([0-9A-Za-z_.:\-]+\(\d+\)|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[local\]):")}
     for key, regex in _NAMED.items():
         value = prefix.str.extract(regex)
         heads.attribute(frame["row"], key, value.zip_with(value.is_not_null(), other[key]) if key in other else value)

@@ -10,7 +10,7 @@ from triage.parse.layout import ISO, LEVEL, NUMERIC_ZONE, Layout
 _UP = r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|CRITICAL|FATAL|EXCEPTION|SUCCESS)"
 
 UVICORN_ACCESS = (
-    r"(?P<head>" + _UP + r": {1,9})(?P<client>[0-9a-zA-Z.:\[\]_\-]*) - "
+    r"(?P<head>" + _UP + r": {1,9})(?P<client>[0-9a-zA-Z.:\[\]_\-]*|\('[0-9a-fA-F.:]+', \d+\)) - "
     r'"(?P<method>[A-Z]+) (?P<path>[^" ]*)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
 )
 
@@ -64,6 +64,13 @@ LAYOUTS = (
         "app",
         r"(?P<head>(?:\[?" + ISO + NUMERIC_ZONE + r"\]? )?\[(?P<level>[a-z]+) {1,8}\] )",
         tier=0,
+        tags=frozenset({"pairs"}),
+    ),
+    Layout(  # structlog before 20.2, whose default has a point before the seconds and may print no level
+        "python.structlog_default",
+        "app",
+        r"(?P<head>(?P<ts>\d{4}-\d\d-\d\d \d\d:\d\d\.\d\d) (?:\[(?P<level>[a-z]+) {1,8}\] )?)",
+        clock="structlog",
         tags=frozenset({"pairs"}),
     ),
     Layout(

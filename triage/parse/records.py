@@ -26,7 +26,7 @@ CELERY_LOGGER = r"^celery(?:\.|$)|^django_celery_beat(?:\.|$)"
 CELERY_SENTENCE = r"^Task [0-9A-Za-z_.\-:]+\[[0-9a-f]{8}-[0-9a-f\-]{27}\] (?:received|succeeded in|raised|retry:|rejected|ignored)|^(?:beat: )?Scheduler: Sending due task "
 BEAT_LOGGER = r"^(?:celery\.beat|django_celery_beat)(?:\.|$)"
 BEAT_SENTENCE = (
-    r"^(?:beat: |Scheduler: |DatabaseScheduler|Writing entries|Removing corrupted schedule|Message Error: Couldn't apply scheduled task"
+    r"^(?:beat: |beat raised exception |Celerybeat: |Scheduler: |DatabaseScheduler|Database error while sync|Writing entries|Removing corrupted schedule|Message Error: Couldn't apply scheduled task"
     r"|[0-9A-Za-z_.\-:]+ sent\. id->)"
 )
 GENERIC = frozenset({"app", "other"})  # families that say how a line looks and not which program wrote it

@@ -19,6 +19,12 @@ LAYOUTS = (
         r"(?P<ts>\d\d [A-Z][a-z]{2} \d\d:\d\d:\d\d)(?:\.(?P<frac>\d{3}))? (?P<level>[.*#\-]) )",
         clock="redis_yearless",
     ),
+    Layout(  # up to 2.0 without a process; a dash would be anybody's
+        "redis.v1",
+        "redis",
+        r"(?P<head>(?P<ts>\d\d [A-Z][a-z]{2} \d\d:\d\d:\d\d) (?P<level>[.*#]) )",
+        clock="redis_yearless",
+    ),
     Layout(
         "redis.signal",
         "redis",

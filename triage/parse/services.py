@@ -11,7 +11,7 @@ LAYOUTS = (
     Layout(  # dockerd, containerd, Prometheus, Grafana: time="…" level=info msg="…"
         "go.logfmt",
         "other",
-        r"(?P<head>)(?:(?:time|ts|t|timestamp|level|lvl|at|logger|caller|severity)=(?:\"[^\"]*\"|'[^']*'|[^\s\"']+) +\w[\w.\-]*="
+        r"(?P<head>)(?:(?:sock=\w+ )?(?:time|ts|t|timestamp|level|lvl|at|logger|caller|severity)=(?:\"[^\"]*\"|'[^']*'|[^\s\"']+) +\w[\w.\-]*="
         r"|(?:[\w.\-]+=(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"']*) +)+(?:level|lvl|severity|loglevel|log_level|msg)=)",
         clock="none",
         single=True,

@@ -11,7 +11,7 @@ from triage.parse.layout import ascii_classes, unnamed
 from triage.parse.severity import SYSLOG
 
 _PRI = r"(?:<(?P<pri>\d{1,3})>)?"
-_HOST = r"(?P<host>[A-Za-z0-9][\w.:\-]*|-)"
+_HOST = r"(?P<host>[A-Za-z0-9](?:[\w.:\-]*[\w.\-])?|-)"
 # `sshd(pam_unix)[19939]:`; with spaces, as macOS has them, only before a process id.
 _PROGRAM = r"(?P<program>[A-Za-z_/(][\w./\-@()]*(?: [\w./\-@()]+){0,3})(?:\[(?P<pid>\d+)\]):|(?P<bare>[A-Za-z_/(][\w./\-@()]*):"
 # Dated by RFC 3339 an application's `<time> INFO module: text` looks alike: there the process id must be printed.
@@ -42,6 +42,7 @@ class Form:
 
 FORMS = (
     Form("rfc3164", rf"^{_PRI}{_OLD} {_HOST} (?:{_PROGRAM}){_TEXT}"),
+    Form("hostless", rf"^{_PRI}{_OLD} (?P<program>[A-Za-z_/(][\w./\-@()]*)(?:\[(?P<pid>\d+)\])?:{_TEXT}"),
     Form("rfc3339", rf"^{_PRI}{_ISO} {_HOST} (?:{_KNOWN_PROGRAM}){_TEXT}"),
     Form(
         "rfc5424",
@@ -94,7 +95,8 @@ def _read(text: pl.Series, regex: str) -> pl.DataFrame:
     program = program.str.replace(r"^.*/", "")
     columns["program"] = program
     columns["service_name"] = program
-    columns["carrier_pid"] = parts["pid"].replace("-", None)
+    # Heroku's dyno is not the number of a process.
+    columns["carrier_pid"] = parts["pid"].str.extract(r"^([0-9]+|postgres\.[0-9]+)$")
     if "host" in have:
         columns["host"] = parts["host"].replace("-", None)
     if "pri" in have:
