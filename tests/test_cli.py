@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from triage.console import write_file
@@ -185,6 +186,23 @@ def test_spreadsheets_run_nothing(demo: Path) -> None:
     assert "'=HYPERLINK(1),'-2+3,x␛[31m" in done.stdout
     table = triage("sql", "SELECT 'x\x1b[31m' AS c", *LAKE, cwd=demo)
     assert "\x1b" not in table.stdout
+    escaped = triage("sql", "SELECT 'x\x1b[31m\x9b31m\u202e' AS c", "--format", "json", *LAKE, cwd=demo)
+    assert escaped.stdout == '[{"c": "x\\u001b[31m\\u009b31m\\u202e"}]\n'
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_an_export_holds_every_record_once_and_is_for_its_owner(demo: Path, kind: str) -> None:
+    out = demo / f"all.{kind}"
+    out.write_text("old")
+    out.chmod(0o644)
+    done = triage("lake", "export", str(out), *LAKE, cwd=demo)
+    count = triage("sql", "SELECT count(*) AS n FROM logs", "--format", "csv", *LAKE, cwd=demo).stdout.split()[1]
+    read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[kind]
+    rows = read(out, **{"csv": {"infer_schema": False}, "jsonl": {"infer_schema_length": None}}.get(kind, {}))  # type: ignore[operator]
+    assert f"wrote {int(count):,} records" in done.stderr
+    assert (rows.height, rows["record_id"].n_unique()) == (int(count), int(count))
+    assert rows["timestamp"].is_sorted() and out.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in demo.iterdir() if path.name.endswith(".part")] == []
 
 
 def test_a_query_out_of_the_calendar_or_out_of_time_ends_in_a_sentence(demo: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.lake_factory import START, Story, write
 from triage import schema
+from triage.console import FORMATS, Console
 from triage.errors import UsageError
 from triage.query import NamedQuery, Session, load_folder
 from triage.query.named import shipped
@@ -104,6 +106,12 @@ class TestConfinement:
             "DROP VIEW logs",
             "EXPORT DATABASE '/tmp/out'",
             "CALL pragma_version()",
+            "EXPLAIN ANALYZE DROP VIEW logs",
+            "explain (analyze, format json) CREATE TABLE t AS SELECT 1",
+            "EXPLAIN/**/ANALYZE DROP VIEW logs",
+            "EXPLAIN ANALYZE EXPLAIN ANALYZE DROP VIEW logs",
+            "SELECT * FROM query('SELECT * FROM glob(''/etc/*'')')",
+            "SELECT getenv('HOME')",
         ],
     )
     def test_refuses(self, session: Session, statement: str) -> None:
@@ -128,6 +136,21 @@ class TestConfinement:
         with pytest.raises(UsageError) as raised:
             session.sql("SELECT list(range || repeat('x', 100)) FROM range(3000000)")
         assert "narrow it down" in (raised.value.hint or "")
+
+    def test_a_result_over_the_memory_limit_is_not_gathered(self) -> None:
+        with pytest.raises(UsageError, match="larger than the limit of memory, 32 MB"):
+            Session([], memory_limit="32MB").sql("SELECT range AS a, range AS b FROM range(100000000000)")
+
+    def test_a_failure_behind_the_first_rows_is_told_as_any(self) -> None:
+        with pytest.raises(UsageError, match=r"^the query cannot be run: boom$"):
+            Session([]).sql("SELECT CASE WHEN range < 1000000 THEN 1 ELSE error('boom') END AS one FROM range(2000000)")
+
+    @pytest.mark.parametrize("form", FORMATS)
+    def test_every_type_of_the_engine_can_be_shown(self, form: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+        """Also times that no calendar has, within lists, and of nanoseconds."""
+        Console(quiet=True).frame(Session([]).sql("FROM test_all_types()"), form)
+        sys.stdout.flush()
+        assert b"DUCK_DUCK_ENUM" in capfdbinary.readouterr().out
 
 
 class TestMessages:

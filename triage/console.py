@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 _CELL = 120  # characters of a table's cell in a terminal; other formats cut nothing
 _ROWS = 2000  # of a table in a terminal
+_PART = 20_000  # rows that are written at a time
 # What a terminal would obey when somebody looks at the file; carriage returns and tabs are data.
 _UNPRINTABLE = {chr(code): shown for code, shown in INVISIBLE.items() if code < 0xA0 and code != 13}
+_OBEYED = re.compile(f"[{''.join(chr(code) for code in INVISIBLE if code > 0x7E)}]")  # JSON escapes those below itself
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -121,7 +124,8 @@ class Console:
         if form == "table":
             self._table(frame)
         elif form == "csv":
-            self.write(as_csv(frame))
+            for part in csv_parts(frame):
+                self.write(part)
         elif form == "json":
             rows = ",\n ".join(as_json(row) for row in plain_rows(frame))
             self.write(f"[{rows}]")
@@ -215,8 +219,9 @@ def plain_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON with RFC 3339 times; what JSON cannot hold (NaN, bytes) as null or text."""
-    return json.dumps(_finite(value), ensure_ascii=False, indent=indent, default=_json_value)
+    """JSON with RFC 3339 times; what JSON cannot hold (NaN, bytes) as null or text, what a terminal obeys as an escape."""
+    text = json.dumps(_finite(value), ensure_ascii=False, indent=indent, default=_json_value)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:
@@ -255,7 +260,13 @@ def _cell(value: Any) -> str:
     return text if len(text) <= _CELL else f"{text[:_CELL]}…"
 
 
-def as_csv(frame: pl.DataFrame) -> str:
+def csv_parts(frame: pl.DataFrame) -> Iterator[str]:
+    """`as_csv` in pieces, for results that would not fit into memory twice; the head is in the first."""
+    for number, part in enumerate(frame.iter_slices(_PART) if frame.height else [frame]):
+        yield as_csv(part, head=not number)
+
+
+def as_csv(frame: pl.DataFrame, head: bool = True) -> str:
     """CSV that neither a spreadsheet nor a terminal obeys."""
     import polars as pl
 
@@ -269,7 +280,7 @@ def as_csv(frame: pl.DataFrame) -> str:
         return pl.col(name)
 
     columns = [safe(name, kind) for name, kind in frame.schema.items()]
-    return frame.select(columns).write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
+    return frame.select(columns).write_csv(include_header=head, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
 
 
 def write_file(path: Path, text: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +21,12 @@ from triage.cli.app import (
     paths,
     start,
 )
-from triage.console import as_csv, write_file
+from triage.cli.export import KINDS, write_frames
 from triage.errors import UsageError
 
 lake_app = typer.Typer(no_args_is_help=True, help="What is in the lake, and looking after it.")
 app.add_typer(lake_app, name="lake", rich_help_panel="Keep")
+_OF_A_DAY = 'SELECT * FROM logs WHERE "timestamp" >= $since AND "timestamp" < $until ORDER BY "timestamp", record_id'
 FormatOption = Annotated[str, typer.Option("--format", metavar="table|json")]
 
 
@@ -160,21 +162,17 @@ def export(
 ) -> None:
     """Records of a window as one file for another program."""
     run = start(lake, quiet, verbose)
-    writers = {".parquet": "write_parquet", ".jsonl": "write_ndjson"}
-    if out.suffix not in (*writers, ".csv"):
+    if out.suffix not in KINDS:
         raise UsageError(f"unknown kind of file: {out.name}", hint="its name must end in .parquet, .csv or .jsonl")
     with run.session() as session:
         window = run.window(session, since, until)
-        frame = session.sql(
-            'SELECT * FROM logs WHERE "timestamp" >= $since AND "timestamp" < $until ORDER BY "timestamp", record_id',
-            {"since": window.start, "until": window.end},
-        )
-    if out.suffix == ".csv":
-        write_file(out, as_csv(frame))
-    else:
-        try:
-            getattr(frame, writers[out.suffix])(out)
-            out.chmod(0o600)
-        except OSError as error:
-            raise UsageError(f"cannot write: {error.strerror or error}", str(out), "give another place") from error
-    run.console.say(f"wrote {frame.height:,} records to {out}")
+        count = write_frames(out, (session.sql(_OF_A_DAY, bounds) for bounds in _days(window.start, window.end)))
+    run.console.say(f"wrote {count:,} records to {out}")
+
+
+def _days(start: datetime, end: datetime) -> Iterator[dict[str, datetime]]:
+    """A window in pieces of a day: of more, what is read at once may not fit into memory."""
+    while start < end:
+        until = min(end, start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
+        yield {"since": start, "until": until}
+        start = until

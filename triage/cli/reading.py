@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +24,8 @@ from triage.cli.app import (
     paths,
     start,
 )
-from triage.console import FORMATS, Console, only_one, write_file
+from triage.cli.guard import guarded
+from triage.console import FORMATS, only_one, write_file
 from triage.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from triage.report.parts import Collection
 
 PAGE = Path("report.html")
-_GRACE_S = 5.0  # between the interrupt of a query and the end of the process
 
 
 @app.command(rich_help_panel="Look")
@@ -338,30 +335,13 @@ def sql(
         return
     params = dict(_pair(text) for text in param or [])
     limit = when.span(timeout).total_seconds()
-    with _ended_by(limit + _GRACE_S, run.console), run.session(memory_limit=memory, timeout_s=limit, unsafe=unsafe) as session:
+    with guarded(limit, when.size(memory), run.console), run.session(memory_limit=memory, timeout_s=limit, unsafe=unsafe) as session:
         if name:
             frame = session.named(name, **params)
         else:
             text = sys.stdin.read() if query == "-" else query or ""
             frame = session.sql(text, params or None)
     run.console.frame(frame, form)
-
-
-@contextmanager
-def _ended_by(seconds: float, console: Console) -> Iterator[None]:
-    """End the process when its time is over: one call of a function within the query engine hears no interrupt."""
-
-    def end() -> None:
-        console.error(UsageError("the query was stopped: it did not end in its time", hint="narrow it down or raise --timeout"))
-        os._exit(ExitCode.USAGE)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _pair(text: str) -> tuple[str, str]:

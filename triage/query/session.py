@@ -17,8 +17,9 @@ from typing import Any, Self
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
-from triage import schema
+from triage import schema, when
 from triage.errors import UnavailableError, UsageError
 from triage.query import named as named_queries
 from triage.query.named import NamedQuery
@@ -26,7 +27,8 @@ from triage.query.named import NamedQuery
 MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
 # A torn or broken file; not one that may not be read, or that the machine has no room for.
 _DAMAGED = re.compile(r"(?i)magic bytes|decompress|no files found|no such file|too small|corrupt|thrift|tprotocol|footer|metadata|parquet|malformed|don't know what type|varint|variable-length|dictionary|page header")
-_FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
+_ROWS = 64 << 10  # taken from the engine at a time
+_FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|GEOMETRY|STRUCT(?!\()|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
 _VIEWS = Path(__file__).parent / "sql" / "views"
 _MACROS = Path(__file__).parent / "sql" / "macros"
 _TYPES: dict[Any, str] = {
@@ -43,7 +45,7 @@ _TYPES: dict[Any, str] = {
     schema.ATTRIBUTES: "MAP(VARCHAR, VARCHAR)",
     pl.List(pl.String): "VARCHAR[]",
 }
-_READ_ONLY = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+_EXPLAIN = re.compile(r"(?i)\s*EXPLAIN\s+(?:ANALYZE\s+|\([^()]*\)\s*)*")
 _NO_ROOM = (duckdb.OutOfMemoryException, duckdb.InterruptException, duckdb.PermissionException)
 _NEXT_STEP = {
     "BinderException": "the columns are listed by: triage sql 'DESCRIBE logs'",
@@ -81,6 +83,7 @@ class Session:
             self._queries |= named_queries.load_folder(folder)
         self._connection = duckdb.connect(":memory:")
         self._prepare(memory_limit)
+        self._most = when.size(memory_limit)  # of a result
 
     def __enter__(self) -> Self:
         return self
@@ -185,7 +188,9 @@ class Session:
             raise UsageError("the query is empty", hint="for example: triage sql 'SELECT count(*) FROM logs'")
         if len(statements) > 1:
             raise UsageError("one statement at a time", hint="run them one after the other")
-        if statements[0].type not in _READ_ONLY:
+        if explained := _EXPLAIN.match(text):  # ANALYZE runs what it explains
+            self._check(text[explained.end() :])
+        elif statements[0].type != duckdb.StatementType.SELECT:
             kind = statements[0].type.name
             raise UsageError(f"only SELECT is allowed here, not {kind}", hint="the lake is read-only for queries")
 
@@ -194,7 +199,7 @@ class Session:
             try:
                 relation = self._connection.sql(text, params=dict(params) if params else None)
                 # EXPLAIN, and with unsafe=True whatever gives no rows, has no relation.
-                frame = pl.DataFrame() if relation is None else _frame(relation)
+                frame = pl.DataFrame() if relation is None else _frame(relation, self._most)
             except KeyboardInterrupt:
                 self._connection.interrupt()
                 raise
@@ -206,10 +211,11 @@ class Session:
             except duckdb.InterruptException:
                 limit = f" after {self.timeout_s:g} s" if self.timeout_s else ""
                 raise UsageError(f"the query was stopped{limit}", hint="narrow it down or raise the time limit") from None
-            except duckdb.Error as error:
-                damaged = self._left_out(error)
+            except (duckdb.Error, OSError) as error:  # the second where it happens between two batches of rows
+                told = error if isinstance(error, duckdb.Error) else _restored(error)
+                damaged = self._left_out(told)
                 if damaged is None:
-                    raise _usage(error) from None
+                    raise _usage(told) from None
                 self._view(damaged)
             else:
                 return frame
@@ -228,23 +234,38 @@ class Session:
             timer.cancel()
 
 
-def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
-    """The rows of a relation; what no frame, or no program that reads one, can hold is text."""
-    frame = pl.from_arrow(_frameable(relation).to_arrow_table())
+def _frame(relation: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:
+    """The rows of a relation, up to a number of bytes; what no frame, or no program that reads one, can hold is text."""
+    frame = _read(_frameable(relation), most)
+    far = {name for name in frame.columns if _out_of_calendar(frame[name])}
+    return _read(_frameable(relation, far), most) if far else frame
+
+
+def _read(relation: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:
+    """All rows: the engine's own limit of memory ends where its result leaves it."""
+    reader = relation.to_arrow_reader(_ROWS)
+    batches, size = [], 0
+    for batch in reader:
+        size += batch.nbytes
+        if size > most:
+            hint = "ask for fewer columns or rows (LIMIT), aggregate, or raise --memory"
+            raise UsageError(f"the result is larger than the limit of memory, {most / 1e6:,.0f} MB", hint=hint)
+        batches.append(batch)
+    frame = pl.from_arrow(pa.Table.from_batches(batches, reader.schema))
     assert isinstance(frame, pl.DataFrame)
-    far = {name for name, kind in frame.schema.items() if kind.is_temporal() and _out_of_calendar(frame[name], kind)}
-    if not far:
-        return frame
-    told = pl.from_arrow(_frameable(relation, far).to_arrow_table())
-    assert isinstance(told, pl.DataFrame)
-    return told
+    return frame
 
 
-def _out_of_calendar(column: pl.Series, kind: pl.DataType) -> bool:
-    """Whether a time lies outside the years 1 to 9999, which DuckDB has and Python has not."""
-    if not isinstance(kind, pl.Date | pl.Datetime):
+def _out_of_calendar(column: pl.Series) -> bool:
+    """Whether a time lies outside the years 1 to 9999, which DuckDB has and Python has not; nanoseconds cannot."""
+    kind = column.dtype
+    if isinstance(kind, pl.List | pl.Array) and "Date" in str(kind):
+        return _out_of_calendar(column.explode())
+    if isinstance(kind, pl.Struct) and "Date" in str(kind):
+        return any(_out_of_calendar(column.struct.field(inner.name)) for inner in kind.fields)
+    if not isinstance(kind, pl.Date | pl.Datetime) or (isinstance(kind, pl.Datetime) and kind.time_unit == "ns"):
         return False
-    day = 1 if isinstance(kind, pl.Date) else 86_400 * {"ms": 10**3, "us": 10**6, "ns": 10**9}[kind.time_unit]
+    day = 1 if isinstance(kind, pl.Date) else 86_400 * {"ms": 10**3, "us": 10**6}[kind.time_unit]
     return not column.to_physical().drop_nulls().is_between(-719_162 * day, 2_932_897 * day - 1).all()
 
 
@@ -296,6 +317,12 @@ def _column(name: str, kind: str, stored: str | None) -> str:
 
 def _same(stored: str, kind: str) -> bool:
     return kind == "TIMESTAMPTZ" and stored == "TIMESTAMP WITH TIME ZONE"
+
+
+def _restored(error: OSError) -> duckdb.Error:
+    """An error of the engine that Arrow has passed on."""
+    kinds = {"Out of Memory Error": duckdb.OutOfMemoryException, "Permission Error": duckdb.PermissionException}
+    return next((kind for name, kind in kinds.items() if str(error).startswith(name)), duckdb.Error)(str(error))
 
 
 def _first_line(error: duckdb.Error) -> str:
