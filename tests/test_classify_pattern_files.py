@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from triage.classify.pattern import Pattern, in_order
 from triage.classify.pattern_file import parse_pattern, read_pattern
 from triage.classify.skeleton import new_pattern
 from triage.classify.toml_lines import toml_lines
+from triage.cli.patterns import parse_sample
 from triage.errors import PatternError, UsageError
 
 BAD = sorted((Path(__file__).parent / "bad_patterns").glob("*.toml"))
@@ -52,16 +54,41 @@ def _pattern(name: str, **changes: object) -> Pattern:
     return replace(parse_pattern(GOOD, name, f"{name}.toml"), **changes)  # type: ignore[arg-type]
 
 
-def test_rank_is_over_then_specificity_then_id_whatever_the_order_of_files() -> None:
+def test_rank_is_specificity_then_over_then_id_whatever_the_order_of_files() -> None:
     patterns = [
         _pattern("d.fallback", specificity=10),
         _pattern("c.over_all", specificity=20, over=("a.special",)),
         _pattern("b.plain"),
         _pattern("a.special", specificity=70),
+        _pattern("e.over_plain", over=("b.plain", "not.here")),
+        _pattern("a.other"),
     ]
-    expected = ["c.over_all", "a.special", "b.plain", "d.fallback"]
-    assert [p.id for p in in_order(patterns)] == expected
-    assert [p.id for p in in_order(reversed(patterns))] == expected
+    expected = ["c.over_all", "a.special", "e.over_plain", "a.other", "b.plain", "d.fallback"]
+    assert {tuple(p.id for p in in_order(some)) for some in permutations(patterns)} == {tuple(expected)}
+
+
+def test_a_pattern_that_is_added_moves_no_other_but_those_over_it() -> None:
+    patterns = [_pattern("z", over=("a",)), _pattern("a"), _pattern("m", specificity=40)]
+    more = [_pattern("b", over=("m",)), _pattern("y", specificity=60)]
+    without = [p.id for p in in_order(patterns)]
+    assert [p.id for p in in_order([*patterns, *more]) if p.id in without] == without == ["z", "a", "m"]
+
+
+@pytest.mark.parametrize(
+    ("winner", "second", "reason"),
+    [
+        ({"over": ("p.b",)}, {}, "it stands over p.b"),
+        ({"specificity": 60}, {}, "its specificity 60 is above 50 of p.b"),
+        ({"specificity": 30, "over": ("p.c",)}, {}, "its specificity 70 (of a pattern that it stands over) is above 50 of p.b"),
+        ({"specificity": 70, "over": ("p.c",)}, {"specificity": 70}, "as specific as p.b, and more patterns stand below it by `over`"),
+        ({}, {}, "as specific as p.b, and first by id"),
+    ],
+)
+def test_explain_says_which_rule_made_a_pattern_win(winner: dict[str, object], second: dict[str, object], reason: str) -> None:
+    third = _pattern("p.c", specificity=70, sqlstate=("XX000",))
+    library = Library([_pattern("p.b", **second), third, _pattern("p.a", **winner)], {})
+    (told,) = library.explain(parse_sample("2026-02-03 10:00:00.000 UTC [1] ERROR:  40P01: deadlock detected", None))
+    assert (told.winner, told.reason) == ("p.a", f"p.a wins: {reason}")
 
 
 def test_a_circle_of_over_is_named() -> None:

@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 
 from benchmarks.generate import Plan, shard
+from tests import regex_branches
 from triage.classify.columns import Columns
 from triage.classify.conditions import Budget, Conditions
 from triage.classify.library import Library
+from triage.classify.pattern import Pattern
 from triage.classify.samples import Check, Trial, checks
 from triage.cli.patterns import parse_sample
 
@@ -54,6 +56,19 @@ def test_a_problem_has_a_name_a_runbook_and_known_consequences_in_both_languages
 @pytest.mark.parametrize("problem", sorted(set(PROMISED) - FOUND_LATER))
 def test_a_promised_problem_has_a_pattern(problem: str) -> None:
     assert any(pattern.problem == problem for pattern in LIBRARY.patterns)
+
+
+@pytest.mark.parametrize("pattern", [p for p in LIBRARY.patterns if p.keywords], ids=lambda p: p.id)
+def test_every_branch_of_a_regex_on_words_has_a_keyword_that_lets_it_through(pattern: Pattern) -> None:
+    on_words = [a for a in pattern.alternatives if a.regex and not a.by_class]
+    lost = [
+        f"{alternative.name}: {longer!r}"
+        for alternative in on_words
+        for pair in regex_branches.texts(alternative.regex or "")
+        if not any(keyword in text for text in pair for keyword in pattern.keywords)
+        for longer in [pair[1]]
+    ]
+    assert not lost, "no keyword occurs in " + "; ".join(lost)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import polars as pl
 
 from triage._data import data_dir
 from triage.classify.matcher import Matcher
-from triage.classify.pattern import BENIGN, Pattern, in_order
+from triage.classify.pattern import BENIGN, Pattern, in_order, standings
 from triage.classify.pattern_file import nearest, read_pattern
 from triage.errors import PatternError, UsageError
 
@@ -58,6 +58,7 @@ class Library:
 
     def __init__(self, patterns: Iterable[Pattern], problems: Mapping[str, Problem]) -> None:
         self.patterns = in_order(patterns)
+        self._standings = standings(self.patterns)
         self.problems = dict(problems)
         self._matcher = Matcher(self.patterns)
 
@@ -136,16 +137,22 @@ class Library:
         if len(matched) == 1:
             reason = f"only {winner.id} matches, by `{matched[0][1].alternative}`"
         else:
-            second = self.patterns[matched[1][0]]
-            if second.id in winner.over:
-                why = f"it stands over {second.id}"
-            elif winner.specificity != second.specificity:
-                why = f"its specificity {winner.specificity} is above {second.specificity} of {second.id}"
-            else:
-                why = f"as specific as {second.id}, and first by id"
+            why = self._decided(winner, self.patterns[matched[1][0]])
             reason = f"{winner.id} wins: {why}"
         reason += ", a known echo" if winner.problem == BENIGN else ""
         return Explanation(row, every, winner.id, reason, came)
+
+    def _decided(self, winner: Pattern, second: Pattern) -> str:
+        """What puts one pattern before another: the first of the documented rules that tells them apart."""
+        above, below = self._standings[winner.id], self._standings[second.id]
+        if second.id in winner.over:
+            return f"it stands over {second.id}"
+        if above.specificity != below.specificity:
+            raised = "" if above.specificity == winner.specificity else " (of a pattern that it stands over)"
+            return f"its specificity {above.specificity}{raised} is above {below.specificity} of {second.id}"
+        if above.depth != below.depth:
+            return f"as specific as {second.id}, and more patterns stand below it by `over`"
+        return f"as specific as {second.id}, and first by id"
 
 
 def _read_problems(path: Path, shown: str) -> dict[str, Problem]:

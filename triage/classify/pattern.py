@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -119,38 +118,39 @@ class Pattern:
         return frozenset(groups | {e.name for e in self.extractions})
 
 
-def in_order(patterns: Iterable[Pattern]) -> tuple[Pattern, ...]:
-    """The patterns, those that win first: `over` before `specificity` before id, whatever order they come in."""
+@dataclass(frozen=True, slots=True, order=True)
+class Standing:
+    """What decides between two patterns, the greater first; of equal ones the id does.
+
+    Whatever a pattern stands over, directly or not, is below it in both: no order of files or names can undo `over`.
+    """
+
+    specificity: int  # its own, or that of the most specific pattern that it stands over
+    depth: int  # how many patterns stand over each other in the longest chain below it
+
+
+def standings(patterns: Iterable[Pattern]) -> dict[str, Standing]:
+    """The standing of each pattern by id."""
     by_id = {p.id: p for p in patterns}
-    above = {p.id: [o for o in p.over if o in by_id] for p in by_id.values()}
-    weight: dict[str, int] = {}
+    found: dict[str, Standing] = {}
     for start in sorted(by_id):
-        _weigh(start, by_id, above, weight, ())
-    waiting = dict.fromkeys(by_id, 0)
-    for losers in above.values():
-        for loser in losers:
-            waiting[loser] += 1
-    ready = [(-weight[i], i) for i, n in waiting.items() if n == 0]
-    heapq.heapify(ready)
-    ordered = []
-    while ready:
-        _, winner = heapq.heappop(ready)
-        ordered.append(by_id[winner])
-        for loser in above[winner]:
-            waiting[loser] -= 1
-            if waiting[loser] == 0:
-                heapq.heappush(ready, (-weight[loser], loser))
-    return tuple(ordered)
+        _stand(start, by_id, found, ())
+    return found
 
 
-def _weigh(
-    name: str, by_id: Mapping[str, Pattern], above: Mapping[str, Sequence[str]], weight: dict[str, int], path: tuple[str, ...]
-) -> int:
-    """The specificity of a pattern: at least that of every pattern that it stands over."""
+def in_order(patterns: Iterable[Pattern]) -> tuple[Pattern, ...]:
+    """The patterns, those that win first: the greater standing, then the id, whatever order they come in."""
+    known = tuple(patterns)
+    standing = standings(known)
+    return tuple(sorted(known, key=lambda p: (-standing[p.id].specificity, -standing[p.id].depth, p.id)))
+
+
+def _stand(name: str, by_id: Mapping[str, Pattern], found: dict[str, Standing], path: tuple[str, ...]) -> Standing:
     if name in path:
         circle = " > ".join((*path[path.index(name) :], name))
         raise PatternError(f"patterns stand over each other in a circle: {circle}", by_id[name].path, "remove one `over`")
-    if name not in weight:
-        below = [_weigh(o, by_id, above, weight, (*path, name)) for o in above[name]]
-        weight[name] = max([by_id[name].specificity, *below])
-    return weight[name]
+    if name not in found:
+        below = [_stand(other, by_id, found, (*path, name)) for other in by_id[name].over if other in by_id]
+        specificity = max([by_id[name].specificity, *(one.specificity for one in below)])
+        found[name] = Standing(specificity, 1 + max((one.depth for one in below), default=-1))
+    return found[name]
