@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.numbered_lines import Key, Verdict, last_numbers, verdict
+from benchmarks.numbered_lines import Key, Verdict, Written, verdict, written
 from tests.collect_engine import Restartable, numbered, restartable
 from triage.lake.table import Lake
 
@@ -57,7 +57,7 @@ class Chaos:
     lake: Path
     plan: Plan
     dice: random.Random
-    truth: dict[Key, int] = field(default_factory=dict)
+    truth: dict[Key, Written] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     done: dict[str, int] = field(default_factory=lambda: {"kills": 0, "twins": 0, "restarts": 0, "recreations": 0})
     said: list[str] = field(default_factory=list)
@@ -133,7 +133,7 @@ class Chaos:
         return result
 
     def _remember(self, container: str) -> None:
-        self.truth |= last_numbers(container, self.engine.engine.docker_logs(container))
+        self.truth |= written(container, self.engine.engine.docker_logs(container))
 
     def _collect(self, *options: str) -> subprocess.Popen[str]:
         return collector(self.engine, self.lake, *options)
@@ -183,7 +183,7 @@ def full_disk(engine: Restartable, root: Path, lines: int) -> Verdict:
         _, err = room.communicate(timeout=300)
         if room.returncode:
             raise RuntimeError(f"with room again it ended with {room.returncode}: {err}")
-        return verdict(Lake(disk / "lake"), {(made, "full.1", "o"): lines}, [])
+        return verdict(Lake(disk / "lake"), {(made, "full.1", "o"): Written(lines)}, [])
 
 
 def run(plan: Plan) -> tuple[dict[str, int], Verdict, list[str]]:

@@ -23,7 +23,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.chaos import collector
-from benchmarks.numbered_lines import last_numbers, verdict
+from benchmarks.numbered_lines import Key, Written, verdict, written
 from tests.collect_engine import Restartable, numbered, restartable
 from triage.lake.table import Lake
 
@@ -71,9 +71,9 @@ def measure(engine: Restartable, lake: Path, containers: int, seconds: int) -> d
     } | judged | {"examples": judged["examples"][:5]}
 
 
-def _ended(engine: Restartable, name: str) -> dict[tuple[str, str, str], int]:
+def _ended(engine: Restartable, name: str) -> dict[Key, Written]:
     engine.docker("stop", "-t", "0", name)
-    return last_numbers(name, engine.engine.docker_logs(name))
+    return written(name, engine.engine.docker_logs(name))
 
 
 def _sample(pid: int, lake: Path) -> dict[str, float]:

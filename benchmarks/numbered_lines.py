@@ -4,7 +4,8 @@ An emitter prints `RUN o N;` on stdout and `RUN e N;` on stderr, RUN (`name.numb
 from 1. An emitter that is killed in a write leaves the beginning of a line, without newline; the next start's first line
 follows it in the engine's log. A hole
 in the numbers is explained when the collector noted a gap of that container which reaches into it; the missing end of
-a removed container when it was removed before a collector could read it.
+a removed container when it was removed before a collector could read it. What an engine that was killed had read and
+never wrote is in no log: its own log has the same hole, or a line without its beginning.
 """
 
 from __future__ import annotations
@@ -19,9 +20,17 @@ from triage.lake.table import Lake
 
 _RUN = r"[a-z]+\.\d+"
 _LINE = rf"^(?P<run>{_RUN}) (?P<stream>[oe]) (?P<number>\d+);$"
-_LOGGED = rf"(?:^|(?<=[a-z.\d ]))(?P<run>{_RUN}) (?P<stream>[oe]) (?P<number>\d+);$"  # also behind a torn line
-_TORN = r"^(?:[a-z]+(?:\.(?:\d+(?: (?:[oe](?: \d*)?)?)?)?)?)?$"
+_LOGGED = rf"(?:^|(?<=[a-z.\d; ]))(?P<run>{_RUN}) (?P<stream>[oe]) (?P<number>\d+);$"  # also behind a torn line
+_TORN = r"^(?:[a-z]+(?:\.(?:\d+(?: (?:[oe](?: \d*)?)?)?)?)?)?$|^(?:(?:[a-z]*\.)?\d* )?(?:[oe]? )?\d*;$"  # its end, or its beginning
 Key = tuple[str, str, str]  # container id, run, stream
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an engine's log holds of one run's stream: the last number, and those before it that it never wrote."""
+
+    last: int
+    never: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -36,6 +45,7 @@ class Verdict:
     gaps: int = 0
     explained: int = 0  # lines inside noted gaps
     removed: int = 0  # lines at the end of removed containers
+    never_logged: int = 0  # lines that a killed engine took and did not write
     examples: list[str] = field(default_factory=list)
 
     @property
@@ -48,13 +58,14 @@ class Verdict:
         return Verdict(**numbers)
 
 
-def last_numbers(container_id: str, log: str) -> dict[Key, int]:
-    """The highest number of each run and stream in a container's log as the engine gives it."""
-    last: dict[Key, int] = {}
+def written(container_id: str, log: str) -> dict[Key, Written]:
+    """What a container's log holds of each run and stream, as the engine gives it."""
+    numbers: dict[Key, set[int]] = {}
     for match in re.finditer(_LOGGED, log.replace("\r", ""), re.MULTILINE):
-        key = (container_id, match["run"], match["stream"])
-        last[key] = max(last.get(key, 0), int(match["number"]))
-    return last
+        numbers.setdefault((container_id, match["run"], match["stream"]), set()).add(int(match["number"]))
+    return {
+        key: Written(max(known), frozenset(range(min(known), max(known))) - known) for key, known in numbers.items()
+    }
 
 
 def stored_lines(lake: Lake) -> pl.DataFrame:
@@ -76,7 +87,7 @@ def stored_lines(lake: Lake) -> pl.DataFrame:
     )
 
 
-def verdict(lake: Lake, truth: Mapping[Key, int], removed: Iterable[str]) -> Verdict:
+def verdict(lake: Lake, truth: Mapping[Key, Written], removed: Iterable[str]) -> Verdict:
     """Compare the lake with the last numbers that the engine had."""
     lines = stored_lines(lake)
     notes = lake.notes().filter(pl.col("kind") == "gap")
@@ -90,18 +101,19 @@ def verdict(lake: Lake, truth: Mapping[Key, int], removed: Iterable[str]) -> Ver
         for (origin,), rows in notes.partition_by("origin", as_dict=True).items()
     }
     seen: set[Key] = set()
+    nothing = Written(0)
     numbered = lines.drop_nulls("number")
     for (one, run, stream), rows in numbered.partition_by("container_id", "run", "stream", as_dict=True).items():
         key = (str(one), str(run), str(stream))
         seen.add(key)
-        _judge(key, rows, truth.get(key, 0), gaps.get(f"docker:{key[0]}", []), key[0] in gone, result)
+        _judge(key, rows, truth.get(key, nothing), gaps.get(f"docker:{key[0]}", []), key[0] in gone, result)
     for key in truth.keys() - seen:
-        _missing(key, 1, truth[key], explained=False, removed=key[0] in gone, result=result)
+        _missing(key, range(1, truth[key].last + 1), truth[key], explained=False, removed=key[0] in gone, result=result)
     return result
 
 
 def _judge(
-    key: Key, rows: pl.DataFrame, last: int, gaps: list[tuple[int, int]], removed: bool, result: Verdict
+    key: Key, rows: pl.DataFrame, truth: Written, gaps: list[tuple[int, int]], removed: bool, result: Verdict
 ) -> None:
     numbers = rows["number"]
     if doubled := len(numbers) - numbers.n_unique():
@@ -118,20 +130,24 @@ def _judge(
     for row in ordered.filter(pl.col("number") - pl.col("before") > 1).iter_rows(named=True):
         low, high = row["left"] // 1000, row["position"] // 1000
         explained = any(start <= high and end >= low for start, end in gaps)
-        _missing(key, row["before"] + 1, row["number"] - 1, explained=explained, removed=False, result=result)
+        _missing(key, range(row["before"] + 1, row["number"]), truth, explained=explained, removed=False, result=result)
     top = int(ordered["number"][-1])
-    if last > top:
+    if truth.last > top:
         end = int(ordered["position"][-1]) // 1000
         explained = any(stop >= end for _, stop in gaps)
-        _missing(key, top + 1, last, explained=explained, removed=removed, result=result)
+        _missing(key, range(top + 1, truth.last + 1), truth, explained=explained, removed=removed, result=result)
 
 
-def _missing(key: Key, first: int, last: int, *, explained: bool, removed: bool, result: Verdict) -> None:
-    count = last - first + 1
+def _missing(
+    key: Key, numbers: range, truth: Written, *, explained: bool, removed: bool, result: Verdict
+) -> None:
+    never = sum(number in truth.never for number in numbers)
+    result.never_logged += never
+    count = len(numbers) - never
     if explained:
         result.explained += count
     elif removed:
         result.removed += count
-    else:
+    elif count:
         result.lost += count
-        result.examples.append(f"lost: {first} to {last} of {key}")
+        result.examples.append(f"lost: {count} of {numbers[0]} to {numbers[-1]} of {key}")

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from benchmarks.chaos import SHORT, run
-from benchmarks.numbered_lines import Verdict, last_numbers, verdict
+from benchmarks.numbered_lines import Verdict, Written, verdict, written
 from tests.stack.engine import missing
 from triage.lake.table import Lake
 from triage.schema import LOGS
@@ -47,13 +47,13 @@ def lake_with(path: Path, rows: list[tuple[int, str]]) -> Lake:
 
 
 def judged(
-    path: Path, numbers: list[int], *, last: int, removed: bool = False, gap: tuple[int, int] | None = None
+    path: Path, numbers: list[int], *, last: int, removed: bool = False, gap: tuple[int, int] | None = None, never: int = 0
 ) -> Verdict:
     lake = lake_with(path, [(row * 1000, f"r.1 o {number};") for row, number in enumerate(numbers)])
     if gap:
         start, end = (datetime.fromtimestamp(at / 1e6, UTC) for at in gap)
         lake.note([{"kind": "gap", "origin": "docker:c", "start": start, "end": end}])
-    return verdict(lake, {("c", "r.1", "o"): last}, ["c"] if removed else [])
+    return verdict(lake, {("c", "r.1", "o"): Written(last, frozenset({never}))}, ["c"] if removed else [])
 
 
 def test_the_judge_sees_what_is_wrong(tmp_path: Path) -> None:
@@ -72,5 +72,11 @@ def test_the_judge_accepts_only_what_is_explained(tmp_path: Path) -> None:
     assert elsewhere.lost == 4
     gone = judged(tmp_path / "gone", [1, 2], last=4, removed=True)
     assert (gone.good, gone.removed) == (True, 2)
-    log = "r.1 o 1;\r\nr.1 o 2;\r\nr.1 e 9;\nnoise\nr.1 e 1r.2 e 3;\n"  # the last: torn by a kill, then a new start
-    assert last_numbers("c", log) == {("c", "r.1", "o"): 2, ("c", "r.1", "e"): 9, ("c", "r.2", "e"): 3}
+    killed = judged(tmp_path / "killed", [1, 2, 5], last=5, never=3)
+    assert (killed.lost, killed.never_logged) == (1, 1)
+    # Torn by a kill, in a line and in front of its newline, and each time a new start behind it.
+    log = "r.1 o 1;\r\nr.1 o 2;\r\nr.1 e 9;\nnoise\nr.1 e 1r.2 e 3;\nr.2 e 6;\nr.2 o 7;r.3 o 1;\n"
+    assert written("c", log) == {
+        ("c", "r.1", "o"): Written(2), ("c", "r.1", "e"): Written(9), ("c", "r.2", "e"): Written(6, frozenset({4, 5})),
+        ("c", "r.3", "o"): Written(1),
+    }  # fmt: skip

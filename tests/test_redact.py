@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage._data import data_dir
+from triage.classify import own_kinds
 from triage.classify import redact as module
-from triage.classify.redact import MARK, check, redact, redact_text
+from triage.classify.redact import MARK, Kinds, check, redact, redact_text
+from triage.errors import UsageError
 
 KEY = b"a key of the test"
 CORPUS = Path(__file__).parent / "corpus"
@@ -235,9 +238,51 @@ def test_a_private_key_over_several_lines_leaves_no_line_of_it() -> None:
 
 def test_kinds_of_personal_data_can_be_kept() -> None:
     text = "phone 13812345678 mail wang.wei@example.org"
-    assert redact_text(text, KEY, ()) == text
-    kept = redact_text(text, KEY, ("email",))
+    assert redact_text(text, KEY, Kinds(frozenset())) == text
+    kept = redact_text(text, KEY, Kinds(frozenset({"email"})))
     assert "13812345678" in kept and "wang.wei" not in kept
+
+
+OWN = own_kinds.read(
+    {"staff": r"\bSTF-\d{4}\b", "tenant": r"tenant[=:] ?(?P<secret>\S+)"}, "triage.toml"
+)  # fmt: skip
+
+
+def test_kinds_of_ones_own() -> None:
+    kinds = Kinds(own=OWN)
+    text = "XSTF-1234 saw STF-1234 and STF-1234, STF-12345; tenant=acme of tenant: acme\ntenant=STF-1234 password=hunter2A"
+    clean = redact_text(text, KEY, kinds)
+    staff, tenant = (mark_of(clean, kind) for kind in ("staff", "tenant"))
+    first, second = clean.split("\n")
+    assert first == f"XSTF-1234 saw {staff} and {staff}, STF-12345; tenant={tenant} of tenant: {tenant}"
+    assert second.startswith(f"tenant={staff} password=[redacted:password:")
+    assert redact_text(clean, KEY, kinds) == clean
+    assert [found.kind for found in check(text, kinds)] == ["staff", "staff", "tenant", "tenant", "staff", "password"]
+    hostile = "".join(map(chr, range(0xFDD0, 0xFDF0))) + " tenant=acme"
+    assert "acme" not in redact_text(hostile, KEY, kinds)
+
+
+def mark_of(text: str, kind: str) -> str:
+    found = re.search(rf"\[redacted:{kind}:[0-9a-f]{{6}}\]", text)
+    assert found
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "regex", "said"),
+    [
+        ("own", r"(?<=id=)\d+", "look-around, including look-ahead and look-behind, is not supported"),
+        ("own", r"(a)\1", "backreferences are not supported"),
+        ("own", r"a(", "unclosed group"),
+        ("own", r"\d*", "matches where there is nothing"),
+        ("own", 7, "must be a regex in quotes"),
+        ("Own-1", r"\d+", "is no name of a kind"),
+    ],
+)
+def test_kinds_of_ones_own_that_cannot_be_used(name: str, regex: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as raised:
+        own_kinds.read({name: regex}, "triage.toml")
+    assert f"`redact.kinds.{name}`" in raised.value.message and raised.value.where == "triage.toml"
 
 
 BENIGN = (
@@ -304,7 +349,7 @@ _PIECES = st.sampled_from(
 @given(st.lists(_PIECES, min_size=1, max_size=7).map("".join))
 def test_the_gates_let_nothing_pass_that_a_rule_would_take(text: str) -> None:
     line = text.replace("\n", " ")
-    marker = module._Marker(KEY, module.PERSONAL_KINDS)
+    marker = module._Marker(KEY, module.ALL)
     assert redact(pl.Series([line]), KEY)[0] == marker.clean(line)
 
 

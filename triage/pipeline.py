@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from triage.classify.library import Library
-from triage.classify.redact import PERSONAL_KINDS, redact
+from triage.classify.redact import ALL, Kinds, redact
 from triage.classify.template import with_template
 from triage.errors import TriageError
 from triage.lake.table import Lake
@@ -60,13 +60,13 @@ class Stages:
     library: Library
     options: ParseOptions = field(default_factory=ParseOptions)
     key: bytes | None = None  # None: no redaction
-    personal: frozenset[str] = PERSONAL_KINDS
+    kinds: Kinds = ALL
 
     def clean(self, lines: pl.DataFrame) -> pl.DataFrame:
         """The lines without secrets."""
         if self.key is None:
             return lines
-        return lines.with_columns(redact(lines["text"], self.key, self.personal).alias("text"))
+        return lines.with_columns(redact(lines["text"], self.key, self.kinds).alias("text"))
 
     def named(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with problem, pattern, extracted fields, template and fingerprint."""

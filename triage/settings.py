@@ -17,6 +17,9 @@
     enabled  = true
     personal = ["email", "phone"]       # which kinds of personal data count as secret
 
+    [redact.kinds]                      # own kinds: a name, and a regex whose match or group `secret` is replaced
+    staff_number = '\\bSTF-\\d{6}\\b'
+
     [analysis]                          # thresholds; see ARCHITECTURE.md for their reasons
     slow_request_ms = 1000
     error_target    = 0.999
@@ -43,7 +46,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "analysis": dict, "alerts": dict, "probes": dict,
 }  # fmt: skip
 _PROBES: dict[str, type | tuple[type, ...]] = {"every": str, "postgres_user": str, "postgres_database": str}
-_REDACT: dict[str, type | tuple[type, ...]] = {"enabled": bool, "personal": list}
+_REDACT: dict[str, type | tuple[type, ...]] = {"enabled": bool, "personal": list, "kinds": dict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Settings:
     stats: str = "10s"
     redact: bool = True
     personal: tuple[str, ...] | None = None  # None: all kinds that are known
+    kinds: Mapping[str, object] = field(default_factory=dict)  # of secrets, the user's own
     analysis: Mapping[str, float] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
     probes: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +99,7 @@ def _read(path: Path) -> dict[str, Any]:
         values["redact"] = redact["enabled"]
     if "personal" in redact:
         values["personal"] = tuple(redact["personal"])
+    values["kinds"] = redact.get("kinds", {})
     return values
 
 

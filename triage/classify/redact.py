@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from triage.classify import secret_names
+from triage.classify import own_kinds, secret_names
+from triage.classify.own_kinds import MARK, OwnKind
 from triage.classify.personal_data import BEFORE_NUMBER, PERSONAL
 from triage.classify.secret_rules import BEFORE, RULES, Rule, quick
 from triage.classify.secret_shapes import SHAPES
 
 PERSONAL_KINDS = frozenset(rule.kind for rule in PERSONAL)
-MARK = re.compile(r"\[redacted:[a-z_]+:[0-9a-f]{6}\]")
 
 # A line of a key at the end of a line of log, or as a value in it; a line of its head; a blank one. Its last line, in
 # front of its end, may be short.
@@ -50,6 +50,17 @@ _SHAPES = f"{BEFORE}(?:{'|'.join(rule.coarse for rule in SHAPES)})"
 
 
 @dataclass(frozen=True, slots=True)
+class Kinds:
+    """What counts as secret besides what always does: kinds of personal data, and the user's own."""
+
+    personal: frozenset[str] = PERSONAL_KINDS
+    own: tuple[OwnKind, ...] = ()
+
+
+ALL = Kinds()
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A piece of a sample: one that is redacted (`kind` of secret), or one that looks like a secret and is not."""
 
@@ -59,15 +70,16 @@ class Finding:
     redacted: bool
 
 
-def redact(texts: pl.Series, key: bytes, personal: Collection[str] = PERSONAL_KINDS) -> pl.Series:
-    """The texts without their secrets. `personal` says which kinds of personal data count as secret."""
-    rows = _suspects(texts, personal)
+def redact(texts: pl.Series, key: bytes, kinds: Kinds = ALL) -> pl.Series:
+    """The texts without their secrets."""
+    marker = _Marker(key, kinds)
+    texts = own_kinds.redacted(texts, kinds.own, marker.mark)
+    rows = _suspects(texts, kinds.personal)
     blocks = _key_blocks(texts)
     if not len(rows) and not blocks:
         return texts
     few = texts.gather(rows)
     distinct = few.unique().drop_nulls()
-    marker = _Marker(key, frozenset(personal))
     cleaned = pl.Series([marker.clean(t) for t in distinct], dtype=pl.String)
     changed = (distinct != cleaned).arg_true()
     if not len(changed) and not blocks:
@@ -82,20 +94,20 @@ def redact(texts: pl.Series, key: bytes, personal: Collection[str] = PERSONAL_KI
     return done.alias(texts.name)
 
 
-def redact_text(text: str, key: bytes, personal: Collection[str] = PERSONAL_KINDS) -> str:
+def redact_text(text: str, key: bytes, kinds: Kinds = ALL) -> str:
     """`redact` for one text of any number of lines."""
-    return "\n".join(redact(pl.Series(text.split("\n"), dtype=pl.String), key, personal))
+    return "\n".join(redact(pl.Series(text.split("\n"), dtype=pl.String), key, kinds))
 
 
-def check(text: str, personal: Collection[str] = PERSONAL_KINDS) -> list[Finding]:
+def check(text: str, kinds: Kinds = ALL) -> list[Finding]:
     """What would be redacted in a sample, and what is left that looks random enough to be a secret."""
-    marker = _Marker(b"check", frozenset(personal))
+    marker = _Marker(b"check", kinds)
     lines = text.split("\n")
-    cleaned = redact_text(text, b"check", personal).split("\n")
+    cleaned = redact_text(text, b"check", kinds).split("\n")
     found = []
     for number, (line, clean) in enumerate(zip(lines, cleaned, strict=True), 1):
         marker.seen.clear()
-        marker.clean(line)
+        marker.clean(own_kinds.redacted(pl.Series([line], dtype=pl.String), kinds.own, marker.mark).item())
         taken = [Finding(kind, number, secret, True) for kind, secret in marker.seen]
         if not taken and clean != line:
             taken = [Finding("private_key", number, line.strip(), True)]
@@ -154,9 +166,9 @@ def _run(texts: pl.Series, at: int, step: int) -> list[int]:
 class _Marker:
     """Applies the rules to one text. `seen` collects what was taken, for `check`."""
 
-    def __init__(self, key: bytes, personal: frozenset[str]) -> None:
+    def __init__(self, key: bytes, kinds: Kinds) -> None:
         self._key = hashlib.blake2b(key, digest_size=32).digest()
-        self._personal = tuple(rule for rule in PERSONAL if rule.kind in personal)
+        self._personal = tuple(rule for rule in PERSONAL if rule.kind in kinds.personal)
         self.seen: list[tuple[str, str]] = []
 
     def mark(self, kind: str, secret: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from triage.analyse import Settings as Thresholds
     from triage.analyse import Window
     from triage.classify.library import Library
+    from triage.classify.redact import Kinds
     from triage.lake.table import Lake
     from triage.query import Session
 
@@ -116,6 +117,17 @@ class Run:
         from triage.classify.library import Library
 
         return Library.load(self.settings.patterns)
+
+    def kinds(self) -> Kinds:
+        """What counts as secret."""
+        from triage.classify import own_kinds
+        from triage.classify.redact import PERSONAL_KINDS, Kinds
+
+        personal = PERSONAL_KINDS if self.settings.personal is None else frozenset(map(str, self.settings.personal))
+        for kind in personal - PERSONAL_KINDS:
+            hint = settings.nearest(kind, PERSONAL_KINDS)
+            raise UsageError(f"unknown kind of personal data: {kind}", settings.FILE, hint)
+        return Kinds(personal, own_kinds.read(self.settings.kinds, settings.FILE))
 
     @contextmanager
     def session(self, **limits: object) -> Iterator[Session]:

@@ -50,22 +50,16 @@ FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help
 
 def stages(run: Run, key: bytes | None, source: str | None = None) -> Stages:
     """How lines become records, from the settings."""
-    from triage.classify.redact import PERSONAL_KINDS
     from triage.parse import ParseOptions
     from triage.pipeline import Stages
 
     if run.settings.tz:
         when.zone(run.settings.tz)
-    personal = run.settings.personal
-    for kind in personal or ():
-        if kind not in PERSONAL_KINDS:
-            hint = settings.nearest(kind, PERSONAL_KINDS)
-            raise UsageError(f"unknown kind of personal data: {kind}", settings.FILE, hint)
     return Stages(
         run.library(),
         ParseOptions(source=known_source(source), tz=run.settings.tz, prefix=run.settings.prefix),
         key if run.settings.redact else None,
-        PERSONAL_KINDS if personal is None else frozenset(personal),
+        run.kinds(),
     )
 
 
@@ -281,7 +275,7 @@ def _follow(
     probing = None
     if probe_s is not None:
         key = lake.key()
-        manner = Manner(lambda text: redact_text(text, key), run.settings.probes)
+        manner = Manner(lambda text: redact_text(text, key, how.kinds), run.settings.probes)
         probing = Probing(probes.load(run.settings.patterns), probe_s, manner, lambda: dict(progress.problems))
     state = StateFollower(
         engine, run.lake, Selection(names, project, labels), interval_s=stats_s, said=run.console.warn, probing=probing

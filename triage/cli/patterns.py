@@ -253,14 +253,14 @@ def redact(
     from triage.classify import redact as redaction
 
     run = start(None, quiet, verbose)
-    personal = redaction.PERSONAL_KINDS if run.settings.personal is None else run.settings.personal
+    kinds = run.kinds()
     text = _text(file)
     if not check:
         lines = pl.Series("text", text.removesuffix("\n").split("\n"), dtype=pl.String)
-        for line in redaction.redact(lines, os.urandom(32), personal):
+        for line in redaction.redact(lines, os.urandom(32), kinds):
             run.console.write(visible(line) if sys.stdout.isatty() else line)
         return
-    found = redaction.check(text, personal)
+    found = redaction.check(text, kinds)
     for one in found:
         shown = one.text if len(one.text) <= 4 else f"{one.text[:2]}…{one.text[-2:]} ({len(one.text)} characters)"
         run.console.write(visible(f"line {one.line}: {'redacted' if one.redacted else 'NOT redacted'} {one.kind}: {shown}"))

@@ -43,8 +43,8 @@ def snapshot(
     chosen = engine.find(container or [], project, all=False)
     store = run.lake
     store.create()
-    key = store.key()
-    rows = take(engine, chosen, known, Manner(lambda text: redact_text(text, key), run.settings.probes))
+    key, kinds = store.key(), run.kinds()
+    rows = take(engine, chosen, known, Manner(lambda text: redact_text(text, key, kinds), run.settings.probes))
     StateTable(store, "snapshots").append(rows)
     if rows.is_empty():
         run.console.say("no running container fits a probe")
