@@ -125,6 +125,8 @@ LINES: dict[str, dict[str, Any]] = {
     "ERROR timeout - retrying": {"severity_text": "ERROR", "scope_name": None, "message": "timeout - retrying"},
     "ERROR - worker - hello": {"scope_name": "worker", "message": "hello"},
     "ERROR app.core - hello": {"scope_name": "app.core", "message": "hello"},
+    "WARNING retry: attempt 2 of 5": {"severity_text": "WARNING", "scope_name": None, "message": "retry: attempt 2 of 5"},
+    "WARNING worker: hello": {"scope_name": "worker", "message": "hello"},
     "INFO root - hello": {"scope_name": "root", "message": "hello"},
     f"{T},123 ERROR worker - hello": {"scope_name": "worker", "message": "hello"},
     # objects of other loggers
@@ -135,6 +137,9 @@ LINES: dict[str, dict[str, Any]] = {
     '{"_time":"2026-02-03T10:00:00.5Z","message":"boom"}': {"timestamp": datetime(2026, 2, 3, 10, 0, 0, 500_000, tzinfo=UTC)},
     '{"time_local":"03/Feb/2026:10:00:00 +0000","request":"GET /x HTTP/1.1","status":"502","request_time":"1.5"}': {
         "timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC), "status_code": 502, "duration_ms": 1500.0},
+    '{"level":"info","msg":"x","latency":35}': {"duration_ms": None},
+    '{"level":"info","msg":"x","latency":0.035}': {"duration_ms": 35.0},
+    '{"level":"info","msg":"x","duration_seconds":2}': {"duration_ms": 2000.0},
     "event='user login' level=warning logger='app.auth' user_id=7": {"severity_number": 13, "message": "user login", "user_id": "7"},
     "E, [2026-02-03T10:00:00.123456 #12] ERROR -- : boom": {"severity_text": "ERROR", "process_id": "12", "message": "boom"},
     # neighbours
@@ -145,6 +150,12 @@ LINES: dict[str, dict[str, Any]] = {
     "Jun 14 15:16:01 kernel: oom_reaper: reaped process 7 (x)": {"source": "kernel", "message": "oom_reaper: reaped process 7 (x)"},
     'heroku[router]: at=error code=H12 status=503': {"source": "other"},
     '2026-02-03T10:00:00+00:00 heroku[router]: at=error code=H12 status=503': {"severity_text": "error", "status_code": 503},
+    "app | INFO:     10.0.0.1:5 - \"GET /x HTTP/1.1\" 500 Internal Server Error": {"service_name": "app", "status_code": 500},
+    f"app | {T},123 | INFO | hello": {"severity_text": "INFO", "scope_name": "app", "message": "hello"},
+    "redis-1  | hello": {"service_name": "redis", "source": "redis"},
+    'web-proxy-1  | 10.0.0.1 - - [03/Feb/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 1': {"service_name": "web-proxy", "source": "nginx"},
+    'api-1  | 10.0.0.1 - - [03/Feb/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 1': {"service_name": "api", "source": "app"},
+    "Error response from daemon: port is already allocated": {"source": "other", "severity_number": 17},
     "[pod/app-5c79b/app] 2026-02-03 10:00:00,123 ERROR app.x boom": {"service_name": "app", "scope_name": "app.x", "message": "boom"},
     '{"level":50,"time":1767261600000,"pid":1,"msg":"boom"}': {"severity_number": 17, "message": "boom"},
     '{"textPayload":"2026-02-03 10:00:00.000 UTC [12]: [1-1] db=a,user=b ERROR:  x","timestamp":"2026-02-03T10:00:01Z"}': {

@@ -282,12 +282,24 @@ VISIT = "    For further information visit https://errors.pydantic.dev/2.14/v/mi
         (["pydantic_core._pydantic_core.ValidationError: 1 validation error for Job", "prompt", REASON, VISIT],
          "pydantic_core._pydantic_core.ValidationError"),
         (["ValidationError: 1 validation error for Job", "prompt", REASON, VISIT], "ValidationError"),
+        (["PAYLOAD 2 validation errors for Job", "prompt", REASON, VISIT, "size", REASON, VISIT], None),
     ],
 )  # fmt: skip
 def test_a_validation_error_without_a_traceback_is_one_record_and_takes_no_more(lines: list[str], kind: str | None) -> None:
     before, one, plain, following = records("Loading", *lines, "ready", "INFO:app:next")
     assert (before["message"], plain["message"], following["message"]) == ("Loading", "ready", "next")
     assert (one["line_count"], one["source"], one["severity_number"], one["exception_type"]) == (len(lines), "app", 17, kind)
+
+
+def test_a_redirected_traceback_without_indentation_is_one_record() -> None:
+    head = "[2026-02-03 10:00:00,123: WARNING/MainProcess] "
+    lines = [
+        "Traceback (most recent call last):", 'File "/srv/app/beat.py", line 9, in tick', "self.sync()",
+        'File "/srv/app/beat.py", line 12, in sync', "cursor.execute(sql)", "OSError: connection already closed",
+    ]  # fmt: skip
+    first, second = records(*(head + line for line in lines), head.replace("WARNING", "INFO") + "Writing entries...")
+    assert (first["line_count"], first["exception_type"]) == (6, "OSError")
+    assert second["source"] == "beat"
 
 
 def test_a_count_of_validation_errors_takes_no_line_without_a_reason() -> None:

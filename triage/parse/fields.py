@@ -58,7 +58,10 @@ _MAY_OPEN = ascii_classes(
 _BARS = r"^[ \t]*\|[ \t]*$|^[ \t]+--?[ \t]*$|\t|^[,;][ \t]*$"
 # Words that begin many messages and name no logger, names of files and hosts, and loggers of one word.
 _NO_NAME = ascii_classes(
-    r"^(?:(?i:error|errors|failed|failure|exception|warning|note|status|result|response|request|info|debug|task|http|https|message|reason|usage|url|line|spawned|exited|stopped|success|reaped|received)"
+    r"^(?:(?i:error|errors|failed|failure|exception|warning|note|status|result|response|request|info|debug|task|http|https|message|reason|usage|url|line|spawned|exited|stopped|success|reaped|received"
+    r"|retry|retrying|timeout|attempt|starting|stopping|loading|loaded|connecting|connected|disconnected|connection|processing|skipping|missing|invalid"
+    r"|unable|unknown|unexpected|cannot|could|details?|hint|cause|caused|reason|output|input|stderr|stdout|args|value|key|id|step|total|found|done"
+    r"|finished|completed|summary|deprecated|using|version)"
     r"|.*\.(?:ya?ml|json|txt|log|com|org|net|io|dev|local|csv|py|sh|conf|cfg|toml|ini|html?|png|jpe?g|pdf|zip|gz|sql|xml|md|env|lock|db))$"
 )
 _OWN = rf"^(?:{_OWN_WORDS})$"

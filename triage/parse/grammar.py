@@ -19,7 +19,7 @@ CONTINUES = ascii_classes(
 # Where a traceback starts at the left margin, and where one starts at any depth.
 TRACEBACK = ascii_classes(r"^(?:Traceback \(most recent call last\):|  \+ Exception Group Traceback \(most recent call last\):|╭─+ ?Traceback \(most recent call last\) ?─)")
 # pydantic's message: how many errors, then for each of them its place at the margin and below it, indented, the reason.
-VALIDATION = ascii_classes(r"^(?:(?:[A-Za-z_][\w.]*)?ValidationError: )?([1-9]\d{0,3}) validation errors? for \S[^\n]*$")
+VALIDATION = ascii_classes(r"^(?:[\w.:\-]+ ){0,3}([1-9]\d{0,3}) validation errors? for \S[^\n]*$")
 VALIDATION_PLACE = r"^(?:\S|, | -> )+$"
 VALIDATION_REASON = r"^  \S.* [\[(]type="
 CHAIN = ascii_classes(r"^(?:The above exception was the direct cause|During handling of the above exception)")
@@ -28,6 +28,7 @@ ANNOUNCES = r"(?i)exception|error|traceback|fail|retry|crash|raise|reject|abort|
 # A write of Python's traceback module, when a logger made a record of each write.
 REDIRECTED = ascii_classes(
     r"^(?:$|\s|[~^]+\s*$|Traceback \(most recent call last\):|Exception ignored in|The above exception|During handling of the above"
-    r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Group|Warning)(?:: |:?$))"
+    r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Group|Warning)(?:: |:?$)"
+    r'|File ".+", line \d+)'
 )
 REDIRECT_OPENS = r"^(?:Traceback \(most recent call last\):|Exception ignored in|Exception in thread )"

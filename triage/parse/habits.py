@@ -68,6 +68,12 @@ LAYOUTS = (
     Layout("habit.level", "app", rf"(?P<head>(?P<level>{_UPPER})(?P<after>{_S}*\|{_S}*|{_S}+-{_S}+|{_S}+))", tier=4, clock="none", tags=_TAGS),
     Layout("habit.named", "app", rf"(?P<head>(?P<fields>{_NAMES}{{1,3}}?)(?:(?P<level>{_UPPER})|\[{_S}*(?P<boxed>{_UPPER}){_S}*\])(?P<after>{_BETWEEN}|$))",
            tier=5, clock="none", tags=_TAGS, unless=r"^[\w.]*(?:Error|Exception|Warning|Exit)\b"),
+    Layout(  # app | 2026-02-03 10:00:00,123 | INFO | text
+        "habit.named_iso", "app",
+        rf"(?P<head>(?P<fields>{_NAMES}{{1,2}}?)[\[(<]?{ISO}{NUMERIC_ZONE}[\])>]?{_BETWEEN}"
+        rf"(?:(?P<level>{_UPPER})|[\[(<]{_S}*(?P<boxed>{_ANY_CASE}){_S}*[\])>])(?P<after>{_BETWEEN}|$))",
+        tier=5, tags=_TAGS,
+    ),
     Layout(  # rich leaves out a time that is the line's before
         "habit.level_indented", "app", r"(?P<head> {10,40}(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)(?P<after> +))",
         clock="none", tags=_TAGS,

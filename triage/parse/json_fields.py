@@ -198,8 +198,12 @@ def _worded(level: pl.Series) -> pl.Series:
 
 def _duration(frame: pl.DataFrame, used: set[str]) -> pl.Series:
     ms = pick(frame, KEYS["duration_ms"], used).cast(pl.Float64, strict=False)
-    texts = pick(frame, KEYS["duration_s"], used)
-    seconds = texts.cast(pl.Float64, strict=False) * 1000
+    seconds = pick(frame, KEYS["duration_s"], used)
+    loose = pick(frame, KEYS["duration"], used)
+    # A whole number may be either, as in `logfmt.took`.
+    fraction = loose.str.contains(".", literal=True).fill_null(False)
+    texts = seconds.fill_null(loose)
+    seconds = seconds.fill_null(loose.set(~fraction, None)).cast(pl.Float64, strict=False) * 1000
     unit = texts.str.extract_groups(r"^(?P<n>\d+(?:\.\d+)?) ?(?P<u>ms|s|us|µs|ns|m)$").struct.unnest()
     factor = unit["u"].replace_strict({"ms": 1.0, "s": 1000.0, "us": 0.001, "µs": 0.001, "ns": 1e-6, "m": 60000.0}, default=None, return_dtype=pl.Float64)
     with_unit = unit["n"].cast(pl.Float64, strict=False) * factor

@@ -49,7 +49,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "exception_message": ("error.message", "exception.message", "attributes.exception.message", "Attributes.exception.message", "exc_message", "exception_message",
                           "record.exception.value", "err.message", "exc_value", "errorMessage", "context.exception.message"),
     "duration_ms": ("duration_ms", "elapsed_ms", "response_time_ms", "latency_ms", "took_ms", "time_ms", "durationMs", "responseTime", "elapsed_milliseconds", "Elapsed", "Properties.Elapsed", "request_time_ms", "duration_millis"),
-    "duration_s": ("duration_s", "elapsed_s", "duration_seconds", "elapsed_seconds", "request_time", "process_time", "duration", "elapsed", "runtime", "latency", "httpRequest.latency", "http.response_time", "response_time"),
+    "duration_s": ("duration_s", "elapsed_s", "duration_seconds", "elapsed_seconds", "request_time", "process_time"),
+    "duration": ("duration", "elapsed", "runtime", "latency", "httpRequest.latency", "http.response_time", "response_time"),  # whose unit is told or guessed
     "duration_ns": ("event.duration",),
     "status": ("status_code", "http.response.status_code", "http.status_code", "response.status_code", "statusCode", "status", "http_status", "res.statusCode", "httpRequest.status",
                "attributes.http.status_code", "attributes.http.response.status_code", "Attributes.http.status_code",

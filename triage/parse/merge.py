@@ -69,6 +69,8 @@ def _redirected(own: pl.DataFrame) -> pl.DataFrame | None:
     """Celery logs each write to stderr as a WARNING of its own: the lines of a traceback are joined again."""
     own = own.filter(pl.col("level") == "WARNING").with_columns(pl.col("message").fill_null(""))
     part = pl.col("message").str.contains(grammar.REDIRECTED)
+    # Up to Celery 5.0 each write lost its indentation: what stands below a place is the source there.
+    part = part | pl.col("message").shift(1).over("stream", "thread").str.starts_with('File "').fill_null(False)
     if own.height < 2 or not own.select(part.any()).item():
         return None
     key = ["stream", "thread"]

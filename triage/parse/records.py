@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 import polars as pl
@@ -29,6 +28,7 @@ BEAT_SENTENCE = (
     r"^(?:beat: |beat raised exception |Celerybeat: |Scheduler: |DatabaseScheduler|Database error while sync|Writing entries|Removing corrupted schedule|Message Error: Couldn't apply scheduled task"
     r"|[0-9A-Za-z_.\-:]+ sent\. id->)"
 )
+_PROXY = r"nginx|proxy|ingress|gateway|httpd|apache|access|stdin|^-?$"
 GENERIC = frozenset({"app", "other"})  # families that say how a line looks and not which program wrote it
 
 
@@ -135,15 +135,17 @@ def _source(records: pl.DataFrame, layouts: tuple[Layout, ...], resource: Resour
     names = {number: layout.source for number, layout in enumerate(layouts)}
     by_layout = pl.col("layout").replace_strict(names, default=None, return_dtype=pl.String)
     own = pl.coalesce("source", by_layout)
-    by_program = pl.col("program").replace_strict(syslog.SOURCES, default=None, return_dtype=pl.String)
+    # The program by its own word, or by the name that a compose file gave it.
+    by_program = pl.coalesce("program", "service_name").replace_strict(syslog.SOURCES, default=None, return_dtype=pl.String)
     fallback = pl.when("traceback").then(pl.lit("app")).otherwise(own.fill_null("other"))
     known = pl.lit(resource.source, pl.String)
     specific: pl.Expr = pl.when(~own.is_in(list(GENERIC))).then(own)
     # The Common Log Format is nginx's and gunicorn's alike: without more knowledge the service's name decides.
-    proxy = resource.source == "nginx" or re.search(r"nginx|proxy|ingress|gateway|httpd|apache|access|stdin|^-?$", resource.service_name)
     clf = [number for number, layout in enumerate(layouts) if layout.name == "access.clf"]
-    if not proxy:
-        specific = pl.when(pl.col("layout").is_in(clf)).then(pl.lit(resource.source or "app")).otherwise(specific)
+    if resource.source != "nginx" and records["layout"].is_in(clf).any():
+        service = pl.coalesce("service_name", pl.lit(resource.service_name))
+        other = pl.col("layout").is_in(clf) & ~service.str.contains(_PROXY)
+        specific = pl.when(other).then(pl.lit(resource.source or "app")).otherwise(specific)
     # Celery's own loggers and sentences under a format of the application's.
     celery = own.is_in(list(GENERIC)) & (pl.col("logger").str.contains(CELERY_LOGGER) | pl.col("message").str.contains(CELERY_SENTENCE))
     specific = pl.when(celery.fill_null(False)).then(pl.lit("celery")).otherwise(specific)

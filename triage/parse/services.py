@@ -40,6 +40,14 @@ LAYOUTS = (
         single=True,
     ),
     Layout(
+        "docker.client_error",
+        "other",
+        r"(?P<head>)(?:docker: )?Error response from daemon: ",
+        clock="none",
+        single=True,
+        tags=frozenset({"error"}),
+    ),
+    Layout(
         "go.klog",
         "other",
         r"(?P<head>(?P<level>[IWEF])(?P<ts>\d{4} \d\d:\d\d:\d\d)\.(?P<frac>\d{6}) +(?P<pid>\d+) (?P<place>[\w.\-/]+:\d+)\] )",

@@ -21,7 +21,7 @@ _ALONE = ascii_classes(
     r"^(?P<type>(?:[A-Za-z_]\w*\.)+(?:exc|err|errors?|exceptions?)\.[A-Z]\w+|(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w+(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded))(?:: (?P<text>(?s:.*))|:?\s*$)"
 )
 # pydantic's message without the exception's name.
-_VALIDATION = ascii_classes(r"^[1-9]\d* validation errors? for [^\n]+\n(?:\S[^\n]*\n)?  \S[^\n]* [\[(]type=")
+_VALIDATION = ascii_classes(r"^(?:[\w.:\-]+ ){0,3}[1-9]\d* validation errors? for [^\n]+\n(?:\S[^\n]*\n)?  \S[^\n]* [\[(]type=")
 _MAY = ascii_classes(r"\n\s+at |^\S+:\d+:in [`']|(?:SyntaxError|IndentationError|TabError): ")
 _FRAME = r'^(?:File ".*", line [0-9]+|(?:file://)?/\S+:[0-9]+|node:\S+:[0-9]+)$'
 _CAUSE = ascii_classes(rf"(?s).*\nCaused by: ({_PATH})")

@@ -108,10 +108,13 @@ _TAILED = rf"^(?:(?P<pod>{_POD}) (?:› )?(?P<name>[a-z0-9][a-z0-9\-]*) |\[(?P<p
 _FOREMAN = r"^[0-9]{2}:[0-9]{2}:[0-9]{2} (?P<name>[0-9A-Za-z_\-]+)\.[0-9]+ +\| ?(?P<text>(?s:.*))"  # honcho too
 # Docker Desktop shows each line behind a local time, which is how most logs come into bug reports. Only a line that
 # can stand behind no program's own time tells it apart: an inner head, or a part of a traceback.
+_INNER = (
+    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{4}/\d\d/\d\d \d\d:|\d+:[XCSM] \d\d |\{\"|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?: {2,}|[\w.]+:)"
+    r"|[\w.:]+ - \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+)
 _DESKTOP = (
-    r"^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?P<text>(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{4}/\d\d/\d\d \d\d:|\d+:[XCSM] \d\d |\{\"|"
-    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?: {2,}|[\w.]+:)|[\w.:]+ - \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:| {2,}\S| -{6,} |"
-    r"Traceback \(most recent call last\):|The above exception was the direct|During handling of the above|[A-Za-z_][\w.]*(?:Error|Exception): |"
+    rf"^(?P<at>\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d) (?P<text>(?:{_INNER}"
+    r"| {2,}\S| -{6,} |Traceback \(most recent call last\):|The above exception was the direct|During handling of the above|[A-Za-z_][\w.]*(?:Error|Exception): |"
     r"\[SQL: |\(Background on this error)(?s:.*)|)$"
 )
 
@@ -133,6 +136,9 @@ WRAPPERS = (
         r"^[A-Za-z0-9][\w.\-]*(?:@[\w.\-]+)?(?:  +|[\-_]\d{1,4} +)\|(?: |$)",
         _compose,
         unless=rf"^(?:{_WORDS}|\d+) ",
+    ),
+    Wrapper(  # one space before the bar, as older versions and copies have it, is anybody's separator: what follows must be a head
+        "compose-tight", rf"^[A-Za-z0-9][\w.\-]* \| (?:{_INNER})", _compose, unless=rf"^(?:{_WORDS}|\d+) |^\S+ \| [^|\n]*\| ",
     ),
     Wrapper("kubectl", r"^\[pod/[\w.\-]+/[\w.\-]+\] ", _kubectl),  # kubectl logs --prefix
     Wrapper("tailed", unnamed(_TAILED), _tailed),
