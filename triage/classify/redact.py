@@ -10,12 +10,12 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from triage.classify import own_kinds, secret_names
+from triage.classify import own_kinds, secret_lines, secret_names
 from triage.classify.own_kinds import MARK, OwnKind
 from triage.classify.personal_data import BEFORE_NUMBER, PERSONAL
 from triage.classify.secret_rules import BEFORE, RULES, Rule, quick
@@ -74,7 +74,9 @@ def redact(texts: pl.Series, key: bytes, kinds: Kinds = ALL) -> pl.Series:
     """The texts without their secrets."""
     marker = _Marker(key, kinds)
     texts = own_kinds.redacted(texts, kinds.own, marker.mark)
-    rows = _suspects(texts, kinds.personal)
+    worded = texts.str.contains_any(GATES, ascii_case_insensitive=True).fill_null(False).arg_true()
+    texts = marker.replaced(texts, secret_lines.values(texts, worded))
+    rows = _suspects(texts, worded, kinds.personal)
     blocks = _key_blocks(texts)
     if not len(rows) and not blocks:
         return texts
@@ -126,12 +128,11 @@ def _looks_secret(token: str) -> bool:
     return entropy > 3.5
 
 
-def _suspects(texts: pl.Series, personal: Collection[str]) -> pl.Series:
-    """The rows that a rule may change: literals first, then a coarse regex on what they leave."""
-    literal = texts.str.contains_any(GATES, ascii_case_insensitive=True).fill_null(False).arg_true()
-    few = texts.gather(literal).str.replace_all(_COLOUR.pattern, " ").str.to_lowercase()
+def _suspects(texts: pl.Series, worded: pl.Series, personal: Collection[str]) -> pl.Series:
+    """The rows that a rule may change: of those with a literal of a rule, which a coarse regex leaves; and shapes."""
+    few = texts.gather(worded).str.replace_all(_COLOUR.pattern, " ").str.to_lowercase()
     coarse = few.to_frame("text").select(pl.any_horizontal(pl.col("text").str.contains(part) for part in COARSE))
-    rows = literal.filter(coarse.to_series())
+    rows = worded.filter(coarse.to_series())
     numbers = "|".join(rule.coarse for rule in _NUMBERS if rule.kind in personal)
     shaped = f"(?i){_SHAPES}|{BEFORE_NUMBER}(?:{numbers})" if numbers else f"(?i){_SHAPES}"
     return pl.concat([rows, texts.str.contains(shaped).fill_null(False).arg_true()]).unique().sort()
@@ -202,6 +203,17 @@ class _Marker:
         for rule in self._personal:
             text = self._apply(rule, text) if told_by(rule.gates) else text
         return text
+
+    def replaced(self, texts: pl.Series, places: Iterable[tuple[int, int, int]]) -> pl.Series:
+        """The texts with what stands at (row, start, end) marked."""
+        changed: dict[int, str] = {}
+        for row, start, end in sorted(set(places), reverse=True):  # from the end on: the places before stay where they are
+            text = changed.get(row) or texts[row]
+            if not MARK.search(text[start:end]):
+                changed[row] = text[:start] + self.mark("secret", text[start:end]) + text[end:]
+        if not changed:
+            return texts
+        return texts.clone().scatter(list(changed), pl.Series(list(changed.values()), dtype=pl.String))
 
     def block_line(self, text: str, shape: re.Pattern[str]) -> str:
         return shape.sub(lambda m: self.mark("private_key", m["s"]) if m["s"] else m[0], text)

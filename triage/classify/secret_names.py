@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 
-from triage.classify.secret_rules import either, escaped
+from triage.classify.secret_rules import CHINESE, either, escaped
 from triage.classify.secret_values import dense, is_value, looks_random, opaque
 
 _KEYS = (
     "api", "access", "secret", "private", "signing", "encryption", "auth", "account", "subscription", "fernet", "hmac",
     "master", "license", "consumer", "storage", "deploy", "webhook", "encrypt", "crypto", "cipher", "aes", "jwt",
 )  # fmt: skip
-_CHINESE = ("密码", "口令", "密钥", "令牌")
 _SURE = (
     rf"password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?"
     r"|secret[_-]?(?:access[_-]?)?key|credentials?|secret[_-]?id|app[_-]?secret|client[_-]?secret|requirepass|masterauth"
     r"|otp|(?:password|secret)[_-]?(?:salt|hash)|key[_-]?secret"
-    rf"|{either(*_CHINESE)}"
+    rf"|{either(*CHINESE)}"
 )
 # Names that may also hold an id or a path: what they hold must look like a secret itself.
 _UNSURE = r"key|salt|session|sessionid|phpsessid|jsessionid|connect\.sid|sid|sig|signature|auth"
 
 _CLOSE = r"(?:\\*[\"'`])?\]?"
-_SEP = r"\s*(?:=>|->|:=|[:=：]|\\+uff1a)\s*|\s*(?<=[\"']),\s*(?=b?\\*[\"'])"
+_SEP = r"\s*(?:=>|->|:=|[:：]|=(?!>)|\\+uff1a)\s*|\s*(?<=[\"']),\s*(?=b?\\*[\"'])"
 _WRAPPER = r"(?:(?:Some|Secret\w*|bytes|bytearray)\()?"
 # What may stand in a value without quotes: a quote or separator only where the value visibly goes on behind it.
 _BARE = r"(?:[^\s\"'&,;\\，。；、）]|[\"'](?=[\w!@#$%^*+~./-])|[,;](?![\s\"']|[\w.-]+\s*[=:]|$)|&(?!(?:amp;)?[\w.\[\]-]+=|\s|$))"
@@ -35,15 +34,15 @@ BY_NAME = re.compile(
 )
 GATES = (
     "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "salt", "sess", "sid=", "sid\"", "sid'", "sig=",
-    "signature", "auth=", "key", *escaped(*_CHINESE),
+    "signature", "auth=", "auth\"", "auth'", "auth\\", "key", *escaped(*CHINESE),
 )  # fmt: skip
-_COARSE_SURE = (
+COARSE_SURE = (
     rf"pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?|credentials?|masterauth|otp"
-    rf"|salt|hash|{either(*_CHINESE)}"
+    rf"|salt|hash|{either(*CHINESE)}"
 )
 _COARSE_SEP = r"\\*[\"'`]?\]?\s*(?:[:=：]|\\+uff1a|=>|->|,\s*b?\\*[\"'])"
 COARSE = (
-    rf"(?:{_COARSE_SURE}){_COARSE_SEP}"
+    rf"(?:{COARSE_SURE}){_COARSE_SEP}"
     rf"|(?:key|sess[a-z]*|sid|sig|signature|auth){_COARSE_SEP}\s*[a-z(]*\\*[\"'`]?[0-9a-z+/_~.%=-]{{16}}"
 )
 
@@ -52,9 +51,12 @@ POSITIONAL = re.compile(
     r"(?i)\((?P<names>[\w\s\",.`\[\]\\]{3,2000})\)(?:=|\s*values\s*)\((?P<values>(?:'(?:[^']|'')*'|\([^()']*\)|[^()']){1,8192})\)"
 )
 POSITIONAL_GATES = (")=(", "values")
-POSITIONAL_COARSE = rf"(?:{_COARSE_SURE})[\w\s\",.`\[\]\\]*\)(?:=|\s*values\s*)\("
+POSITIONAL_COARSE = rf"(?:{COARSE_SURE})[\w\s\",.`\[\]\\]*\)(?:=|\s*values\s*)\("
 _ITEM = re.compile(r"\s*(?P<value>'(?P<text>(?:[^']|'')*)'|(?:[^,'()]|\([^()]*\)|'(?:[^']|'')*')*)\s*(?:,|$)")
 _COLUMN = re.compile(rf"(?i)(?:\w+_)?(?:{_SURE})")
+
+
+_KEY_BEHIND = re.compile(r"\\*[\"']\s*:")
 
 
 def value_of(match: re.Match[str]) -> str:
@@ -73,6 +75,8 @@ def is_secret(match: re.Match[str]) -> bool:
     value, name = match[value_of(match)], match["name"].lower()
     if not is_value(value):
         return False
+    if "," in match["sep"] and _KEY_BEHIND.match(match.string, match.end(value_of(match))):
+        return False  # `"name": "PASSWORD", "value": …`: what follows is another name
     if match["unsure"]:
         return dense(value) if match["unsure"].lower() in ("key", "salt") else len(value) >= 16 and opaque(value)
     strong = "pass" in name or "pwd" in name
@@ -86,9 +90,18 @@ def is_secret(match: re.Match[str]) -> bool:
     return not bare or looks_random(value) or (strong and len(value) >= 4 and not value.isalpha())
 
 
+def _columns(names: str) -> list[str]:
+    return [name.strip(' "`[]\\\n').rpartition(".")[2] for name in names.split(",")]
+
+
+def secret_columns(names: str) -> list[int]:
+    """The places of the columns, from 0 on, whose name tells that they hold a secret."""
+    return [place for place, name in enumerate(_columns(names)) if _COLUMN.fullmatch(name.replace('"', ""))]
+
+
 def positions(match: re.Match[str]) -> list[tuple[int, int, str]]:
     """Start and end within a POSITIONAL match, and the name, of each value whose column tells that it is a secret."""
-    columns = [name.strip(' "`[]\\\n').rpartition(".")[2] for name in match["names"].split(",")]
+    columns = _columns(match["names"])
     shift, values, at = match.start("values") - match.start(), match["values"], 0
     found = []
     for column in columns:

@@ -89,8 +89,12 @@ def _telling(match: re.Match[str]) -> bool:
     return _random(match) and any(not c.isalpha() for c in match["s"].rstrip(".,;:!?"))
 
 
+# What the name of a field ends with that holds a secret, for rules that give it a place.
+FIELD = r"(?:password|passwd|pwd|secret|token|(?:api|access|private|secret|encryption)[_-]?key|credentials?)"
+_COARSE_FIELD = r"(?:passw[a-z]*|pwd|secret|token|key|credentials?)"
 _AUTHORIZATION = rf"(?i){NAME_EDGE}authorization(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?"
 _HEADER = r"authorization"
+CHINESE = ("密码", "口令", "密钥", "令牌")
 _CODES = ("验证码", "校验码", "动态码")
 
 # The order matters: what stands in a header or a key block is gone before names and shapes are looked for.
@@ -102,6 +106,7 @@ RULES: tuple[Rule, ...] = (
     rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>[^\"'\r\n]{8,})"),
     rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:(?:bearer|basic|token|apikey|negotiate|ntlm|bot|key|jwt)\s+)(?P<s>[^\s\"',;\\)\]}]+)", _value),
     rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?P<s>[^\s\"',;\\)\]}]{8,})", _random),
+    rule("authorization", "authorization%3a", "authorization%3a", r"(?i)\bauthorization%3A(?:%20|\+)*(?:bearer|basic|token)(?:%20|\+)+(?P<s>[^\s&\"'%<>\\]{8,})"),
     rule("authorization", "bearer", r"bearer\s+[0-9a-z_.~+/=-]{8}", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{12,})", lambda m: any(c.isdigit() for c in m["s"])),
     rule("authorization", "auth plain|auth login|auth xoauth2", r"auth (?:plain|login|xoauth2)\s", r"(?i)\bauth (?:plain|login|xoauth2)\s+(?P<s>[A-Za-z0-9+/=]{8,})"),
     rule("password", "auth=", r"auth=\s*\(", rf"(?i)\bauth=\s*\(\s*(?:{QUOTE})[^\"']*(?:{QUOTE})\s*,\s*b?(?:{QUOTE})(?P<s>[^\"']+)", _value),
@@ -117,6 +122,8 @@ RULES: tuple[Rule, ...] = (
     rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*/-])", _value),
     # The same with characters that an address must not have but passwords do; `:8080/` is a port.
     rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5}(?:[/?#\s\"'<>,)\]}]|$))(?P<s>[^\s\",]{1,128}?)@(?=[\w.\[(*/-])", _value),
+    # And with blanks, where a server's address, with a port or a path, ends it.
+    rule("password", "@", r"://[^\s/@]*:[^\s@]+(?: [^\s@]+){1,3}@", r"(?i)\b(?:postgres(?:ql)?|mysql|mariadb|mssql|oracle|rediss?|amqps?|mongodb|clickhouse|smtps?|ldaps?)(?:\+\w{1,20})?://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5} )(?P<s>[^\s/@\"'<>,]{1,64}(?: [^\s/@\"'<>,:]{1,64}){1,3})@(?=[\w.-]{1,253}(?::\d|/\w))", _value),
     rule("secret", "@", r"://[0-9a-z_-]{16,}@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://(?P<s>[A-Za-z0-9_-]{16,256})@(?=[\w.\[])", _opaque),
     rule("password", "@tcp(|@unix(", r"@(?:tcp|unix)\(", r"(?<![\w/])[\w.-]+:(?P<s>[^\s@/\"']+)@(?:tcp|unix)\(", _value),
     rule("password", "jdbc:", "jdbc:oracle:", r"(?i)\bjdbc:oracle:\w+:[^\s/@]+/(?P<s>[^\s@]+)@", _value),
@@ -124,7 +131,7 @@ RULES: tuple[Rule, ...] = (
     rule("token", "/reset|-reset|/activate|/confirm|/verify|/invite", r"/(?:reset|[a-z-]*reset-|[a-z-]*-reset|activate|confirm|verify|invite)[a-z-]*/", r"(?i)/(?:(?:[a-z-]{0,20}-)?reset[a-z-]{0,20}|activate|confirm[a-z-]{0,20}|verify[a-z-]{0,20}|invite)/(?:[\w=-]{1,12}/)?(?P<s>[\w-]{20,})", _opaque),
     rule("token", "code=|auth=|sig=|ticket=|session_id=|jsessionid=", r"[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=\S{16}", r"(?i)[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=(?P<s>[^\s?&#\"'<>\\)]{16,})", _opaque),
     # What is percent-encoded as a whole: the address to go on to, or JSON in a parameter.
-    rule("secret", "%3a|%3d", r"(?:pass[a-z]*|pwd|secret|token|key)(?:%22|%27)?(?:%3a|%3d)", r"(?i)(?:password|passwd|pwd|secret|token|api_?key)(?:%22|%27)?(?:%20)*(?:%3A|%3D)(?:%20)*(?:%22|%27)?(?P<s>(?:(?!%22|%26|%27|%2C)[^\s&\"'<>\\]){1,512})", lambda m: is_value(m["s"]) and not m["s"].isdigit()),
+    rule("secret", "%3a|%3d|%253a|%253d", r"(?:pass[a-z]*|pwd|secret|token|key)(?:%(?:25)?2[27])?%(?:25)?3[ad]", r"(?i)(?:password|passwd|pwd|secret|token|api_?key)(?:%(?:25)?2[27])?(?:%(?:25)?20)*%(?:25)?3[AD](?:%(?:25)?20)*(?:%(?:25)?2[27])?(?P<s>(?:(?!%(?:25)?(?:22|26|27|2C))[^\s&\"'<>\\]){1,512})", lambda m: is_value(m["s"]) and not m["s"].isdigit()),
 
     # SQL and other languages
     rule("password", "passw|identified", r"(?:password|identified\s+by)\s+(?:password\s+)?[ebn]?\\?['(\$]|password\s*\(", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s*(?:\s[EBN]?|\(\s*)\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
@@ -132,8 +139,14 @@ RULES: tuple[Rule, ...] = (
     rule("password", "identified", r"identified\s+with\s", r"(?i)\bidentified\s+with\s+\S+\s+(?:by|as)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
     rule("password", "passw", r"password\s+for\s[^=]{1,80}=", r"(?i)\bpassword\s+for\s[^=\n]{1,80}=\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
     rule("password", "crypt(", r"crypt\(\s*\\?'", r"(?i)\bcrypt\(\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')"),
-    rule("password", "passw|secret|token", r"(?:password|passwd|secret|token)(?:\s[^<>]*)?>", r"(?i)<(?:\w+:)?\w*(?:password|passwd|secret|token)(?:\s[^<>]{0,200})?>(?P<s>[^<>\n]{1,512})</", _value),
+    rule("password", "passw|secret|token|key>", r"(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]*)?>", r"(?i)<(?:\w+:)?\w*(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]{0,200})?>(?P<s>[^<>\n]{1,512})</", _value),
     rule("password", "pass|secret", r"(?:pass|secret)[a-z]*\s*,\s*<<", r"(?i)\b\w*(?:pass|password|secret)\s*,\s*<<\\*\"(?P<s>[^\"\\\n]{1,512})", _value),
+    # A name and its value as two fields: `"name": "DB_PASSWORD", "value": "…"`, `<input name="password" value="…">`.
+    rule("secret", "value", rf"name\\*[\"']?\s*[:=]\s*\\*[\"']?[\w.-]*{_COARSE_FIELD}\\*[\"']?[\s,]+\\*[\"']?value", rf"(?i)\bname(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?[\w.-]{{0,64}}?{FIELD}(?:{QUOTE})?(?:\s*,\s*|\s+)(?:{QUOTE})?value(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?(?P<s>[^\s\"'\\,;<>}}]{{1,4096}})", _value),
+    rule("secret", "name=", rf"name=\\*\"[\w.-]*{_COARSE_FIELD}\\*\"\\", rf"(?i)\bname=\\*\"[\w.-]{{0,64}}?{FIELD}\\*\"(?:\\+[rn]){{2,8}}(?P<s>[^\\\r\n]{{1,512}})", _value),
+    rule("secret", "\" \"|\\\" \\\"", rf"{_COARSE_FIELD}\\*\"\s\\*\"", rf"(?i)\\*\"[\w.-]{{0,64}}?{FIELD}\\*\"\s\\*\"(?P<s>[^\"\\]{{1,512}})\\*\"", _value),
+    rule("secret", "passw|secret|token|key|pwd", rf"{_COARSE_FIELD}\s*\|\s*[^\s|]{{6,}}\s*\|", rf"(?i)(?<![A-Za-z0-9])[\w.-]{{0,64}}?{FIELD}\s*\|\s*(?P<s>[^\s|]{{6,512}})\s*\|", lambda m: _random(m) and not m["s"].isdigit()),
+    rule("password", "|".join(escaped(*CHINESE)), rf"{either(*CHINESE)}{either('是', '为')}", rf"{either(*CHINESE)}{either('是', '为')}\s*[:：]?\s*[\"'【「]?(?P<s>[!#-&(-\[\]-~]{{4,128}})", _random),
     # A validation error names the field first and gives its value later.
     rule("password", "loc\"|loc'|loc\\", r"loc\\*[\"']\s*:\s*[\[(]", rf"(?i){QUOTE}loc{QUOTE}\s*:\s*[\[(][^\])]{{0,200}}(?:password|passwd|pwd|secret|token|api_?key){QUOTE},?[\])][^{{}}]{{0,400}}?{QUOTE}input{QUOTE}\s*:\s*{QUOTE}(?P<s>(?:[^\"'\\]|\\(?![\"'])){{1,512}})", _value),
     rule("secret", "passw|secret|token|keys", r"(?:pass[a-z]*|secret|token|key)s?\\*[\"']?\s*[:=]\s*[\[(]", rf"(?i)(?:password|passwd|secret|token|api[_-]?key)s?(?:{QUOTE})?\s*[:=]\s*(?P<s>[\[(]\s*b?(?:{QUOTE})[^\[\]()]{{1,8192}}[\])])", inner=r"[\"'](?P<s>[^\"'\\,\s]{6,512})(?=\\*[\"'])", accept=_random),
@@ -145,13 +158,17 @@ RULES: tuple[Rule, ...] = (
     rule("password", "mysql|mariadb", r"(?:mysql|mariadb)\S*\s.*-p", r"(?i)\b(?:mysql|mariadb)\S*\s(?:[^\n|;]{0,400}?\s)?-p(?P<s>[^\s\"'=]+)", _value),
     rule("password", "redis-cli|sshpass", r"(?:redis-cli|sshpass)\s", r"(?i)\b(?:redis-cli|sshpass)\s(?:[^\n|;]{0,400}?\s)?-[ap]\s*[\"']?(?P<s>[^\s\"']+)", _value),
     rule("password", "login -", r"login -.*p\s", r"(?i)\blogin (?=-)(?:[^\n|;]{0,400}?\s)?-p\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    rule("password", "htpasswd", r"htpasswd\s", r"(?i)\bhtpasswd\s+-\w*b\w*\s+(?:-\S+\s+)*\S+\s+\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    rule("password", "ldap", r"ldap[a-z]*\s.*-w\s", r"(?i)\bldap[a-z]{3,8}\s(?:[^\n|;]{0,400}?\s)?-w\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    rule("password", "login ", r"login\s+\S+\s+password\s", r"(?i)\blogin\s+\S{1,256}\s+password\s+(?P<s>[^\s\"']+)", lambda m: _random(m)),
+    rule("secret", "set -", rf"set\s+-[a-z]+\s+\S*{_COARSE_FIELD}\s", rf"(?i)\bset\s+-[A-Za-z]{{1,4}}\s+\w{{0,64}}?{FIELD}\s+[\"']?(?P<s>[^\s\"']+)", _value),
     rule("password", "rabbitmqctl", "rabbitmqctl", r"(?i)\brabbitmqctl\s+(?:-\S+\s+\S+\s+)*(?:add_user|change_password|authenticate_user)\s+(?:--\s+)?\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
     rule("password", "auth\"|auth\\", r"auth\\*\"\s+\\*\"", r"(?i)\\*\"auth\\*\"\s+(?:\\*\"[^\"\\]*\\*\"\s+)?\\*\"(?P<s>[^\"\\]+)\\*\"", _value),
     rule("password", "setuser", "setuser", r"(?i)\bsetuser\b[^>\n]{0,400}>(?P<s>[^\s\"'\\]+)"),
     rule("password", "passw", r"password\s+(?:is|was|for|of|generated|to proceed)\b", r"(?i)\bpassword\s+(?:(?:is|was)\s+(?!generated)(?:now\s+|set\s+to\s+)?:?\s*|(?:is\s+generated\s+)?(?:for|of)\b[^:\n]{0,120}:\s+)[\"'`]?(?P<s>[^\s\"'`]{6,})", _telling),
     rule("token", "token|secret", r"(?:token|secret)\s+[\"'`]?[0-9a-z_.+/=-]{20}", r"(?i)\b(?:token|secret)\s+[\"'`]?(?P<s>[A-Za-z0-9_.+/=-]{20,})", lambda m: opaque(m["s"]) and m["s"] != m["s"].lower()),
     rule("otp", "|".join(escaped(*_CODES)), either(*_CODES), rf"{either(*_CODES)}(?:是|为)?\s*(?:[:：]|\\+uff1a)?\s*[\"'【\[]?(?P<s>\d{{4,8}})(?!\d)"),
-    rule("otp", "otp|cvv|cvc|pin=|pin:|pin\"|pin'|pin\\|pin_code|pincode", r"(?:otp|cvv2?|cvc2?|pin(?:_?code)?)\\*[\"']?[:=]", rf"(?i){NAME_EDGE}(?:\w+_)?(?:otp|cvv2?|cvc2?|pin(?:_?code)?)(?:{QUOTE})?[:=]\s*(?:{QUOTE})?(?P<s>\d{{3,8}})(?![\d.])"),
+    rule("otp", "otp|cvv|cvc|pin=|pin:|pin\"|pin'|pin\\|pin_code|pincode|sms_code|smscode|verify_code|verification_code", r"(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)\\*[\"']?[:=]", rf"(?i){NAME_EDGE}(?:\w+_)?(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)(?:{QUOTE})?[:=]\s*(?:{QUOTE})?(?P<s>\d{{3,8}})(?![\d.])"),
     rule("password", "authorization_code|client_secret|pin_code|pincode", r"(?:authorization_code|client_secret|pin_?code)=", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"']{4,})"),
     rule("api_key", "api key|api_key", r"api[ _]key", r"(?i)\bapi[ _]key(?: provided)?: (?P<s>[^\s,;'\"]*[^\s,;'\".])", lambda m: is_value(m["s"]) and ((len(m["s"]) > 5 and m["s"].startswith("sk-")) or looks_random(m["s"]))),
 )  # fmt: skip
