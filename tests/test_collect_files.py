@@ -249,6 +249,7 @@ def test_a_line_longer_than_the_limit_comes_in_pieces_and_nothing_is_lost(
 def test_a_folder_gives_its_logs_in_order_and_says_what_it_passes_over(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "b.log").write_text("b\n")
     (tmp_path / "sub" / "a.out").write_text("a\n")
     (tmp_path / "again.log").symlink_to(tmp_path / "b.log")
@@ -261,6 +262,7 @@ def test_a_folder_gives_its_logs_in_order_and_says_what_it_passes_over(tmp_path:
     texts, notes = ingest({}, tmp_path)
     assert texts == ["b", '{"log":"x"}', '{"log":"y"}', "a"]
     said = "\n".join(notes)
+    assert "loop" not in said
     for expected in ("README.md", "one JSON document", "an image", "a named pipe", "no such file"):
         assert expected in said
 

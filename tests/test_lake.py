@@ -135,6 +135,19 @@ def test_maintenance_keeps_what_it_should(lake: Lake) -> None:
     assert Lake(lake.path).version_of("docker:1") == 49, "what was forgotten is not collected again"
 
 
+def test_what_a_killed_process_left_is_deleted_and_nothing_of_others(lake: Lake) -> None:
+    lake.append(records(3, first=0), {"o": 3})
+    (whole,) = (Path(uri.removeprefix("file://")) for uri in lake.file_uris())
+    names = {name: whole.parent / name for name in ("part-left.zstd.parquet", "part-now.zstd.parquet", "part-mine.txt")}
+    for path in (*names.values(), Path(lake.path, "report.html")):
+        path.write_bytes(whole.read_bytes())
+        if path.name != "part-now.zstd.parquet":  # one that is being written
+            os.utime(path, (1.6e9, 1.6e9))
+    assert maintenance.vacuum(lake) == 1
+    assert [name for name, path in names.items() if not path.exists()] == ["part-left.zstd.parquet"]
+    assert Path(lake.path, "report.html").exists() and whole.exists()
+
+
 def test_reclassifying_that_ends_half_way_changes_nothing_and_leaves_nothing(lake: Lake) -> None:
     for day in (3, 4):
         lake.append(records(10, first=10 * day, day=day), {"o": 10 * day})

@@ -101,6 +101,7 @@ def _add_folder(plan: _Plan, folder: Path) -> None:
 
     count = len(plan.tasks)
     visited: set[tuple[int, int]] = set()
+    _first_time(folder, visited)
     for root, folders, files in os.walk(folder, followlinks=True, onerror=refused):
         # Links are followed, so a folder may come again below itself.
         folders[:] = sorted(n for n in folders if not n.startswith(".") and _first_time(Path(root, n), visited))

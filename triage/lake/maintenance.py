@@ -6,6 +6,7 @@ A step that removes something has the lake alone; collectors wait.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +28,7 @@ from triage.schema import LOGS
 _TARGET_BYTES = 128 << 20
 _TODAY_BYTES = 16 << 20
 _KEEP_HOURS = 12
+_OURS = re.compile(r"(?:date=[\d-]{10}/)?part-[\w.-]+\.parquet")
 FILES_PER_DAY = 24  # more than this in one partition is worth compacting
 
 
@@ -104,7 +106,12 @@ def vacuum(lake: Lake) -> int:
 
 def _vacuum(table: DeltaTable) -> int:
     # Sooner than a checkpoint forgets the removed files, which is after a day: none may be left for ever.
-    return len(table.vacuum(_KEEP_HOURS, dry_run=False, enforce_retention_duration=False))
+    gone = table.vacuum(_KEEP_HOURS, dry_run=False, enforce_retention_duration=False)
+    # What a process that was killed had written and not committed. A full vacuum would also take the files of others.
+    listed = table.vacuum(_KEEP_HOURS, dry_run=True, enforce_retention_duration=False, full=True)
+    left = [path for path in listed if _OURS.fullmatch(path)]
+    parquet.discard(table, left)
+    return len(gone) + len(left)
 
 
 def _tables(lake: Lake) -> list[DeltaTable]:
@@ -258,7 +265,7 @@ def _discard(lake: Lake, made: dict[str, AddAction]) -> None:
     """Delete what was written and is not in the lake; what is, stays, whenever an interrupt came."""
     lake.refresh()
     kept = set(_files(lake)["path"])
-    parquet.discard(lake.table, [action for action in made.values() if action.path not in kept])
+    parquet.discard(lake.table, [action.path for action in made.values() if action.path not in kept])
 
 
 def from_arrow(frame: pl.DataFrame) -> pl.DataFrame:

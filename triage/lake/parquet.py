@@ -52,12 +52,12 @@ def read(table: DeltaTable, path: str, day: date) -> pl.DataFrame:
         return pl.DataFrame(pq.read_table(stored)).with_columns(date=pl.lit(day))
 
 
-def discard(table: DeltaTable, added: Iterable[AddAction]) -> None:
+def discard(table: DeltaTable, paths: Iterable[str]) -> None:
     """Delete files that were written and not committed."""
     place = _place(table)
-    for action in added:
+    for path in paths:
         with suppress(OSError):
-            place.delete_file(action.path)
+            place.delete_file(path)
 
 
 def _place(table: DeltaTable) -> pyarrow.fs.FileSystem:
