@@ -63,6 +63,12 @@ def written(container_id: str, log: str) -> dict[Key, Written]:
     numbers: dict[Key, set[int]] = {}
     for match in re.finditer(_LOGGED, log.replace("\r", ""), re.MULTILINE):
         numbers.setdefault((container_id, match["run"], match["stream"]), set()).add(int(match["number"]))
+    for key in sorted(numbers, key=lambda key: len(numbers[key])):
+        # Behind a torn `r.1 e` the engine shows `r.2 e 1;` without a newline, as if it were of a run `er.2`.
+        for other in numbers.keys() - {key}:
+            if key[2] == other[2] and key[1].endswith(other[1]):
+                numbers[other] |= numbers.pop(key)
+                break
     return {
         key: Written(max(known), frozenset(range(min(known), max(known))) - known) for key, known in numbers.items()
     }

@@ -75,8 +75,8 @@ def test_the_judge_accepts_only_what_is_explained(tmp_path: Path) -> None:
     killed = judged(tmp_path / "killed", [1, 2, 5], last=5, never=3)
     assert (killed.lost, killed.never_logged) == (1, 1)
     # Torn by a kill, in a line and in front of its newline, and each time a new start behind it.
-    log = "r.1 o 1;\r\nr.1 o 2;\r\nr.1 e 9;\nnoise\nr.1 e 1r.2 e 3;\nr.2 e 6;\nr.2 o 7;r.3 o 1;\n"
+    log = "r.1 o 1;\r\nr.1 o 2;\r\nr.1 e 9;\nnoise\nr.1 e 1r.2 e 3;\nr.2 e 6;\nr.2 o 7;r.3 o 1;\nr.2 er.3 e 1;\nr.3 e 2;\n"
     assert written("c", log) == {
         ("c", "r.1", "o"): Written(2), ("c", "r.1", "e"): Written(9), ("c", "r.2", "e"): Written(6, frozenset({4, 5})),
-        ("c", "r.3", "o"): Written(1),
+        ("c", "r.3", "o"): Written(1), ("c", "r.3", "e"): Written(2),
     }  # fmt: skip
