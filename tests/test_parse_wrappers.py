@@ -16,13 +16,16 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HEAD = "2026-11-23 17:21:32,636 INFO app.ai: ready"
 
 
-def records(*texts: str, **columns: list[Any]) -> list[dict[str, Any]]:
-    """The records of some lines."""
+def parsed(*texts: str, **columns: list[Any]) -> pl.DataFrame:
+    """What the parser makes of some lines."""
     data: dict[str, Any] = {name: columns.get(name, [None] * len(texts)) for name in LINES}
     data |= {"text": list(texts), "position": list(range(len(texts))), "seq": [0] * len(texts)}
-    found = parse(pl.DataFrame(data, schema=LINES), Resource("given"), ParseOptions(now=NOW))
-    rows: list[dict[str, Any]] = found.to_dicts()
-    return rows
+    return parse(pl.DataFrame(data, schema=LINES), Resource("given"), ParseOptions(now=NOW))
+
+
+def records(*texts: str, **columns: list[Any]) -> list[dict[str, Any]]:
+    """The records of some lines."""
+    return parsed(*texts, **columns).to_dicts()
 
 
 def json_file(log: str, stream: str = "stdout", time: str = "2026-11-23T17:21:32.700000001Z") -> str:
