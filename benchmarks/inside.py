@@ -63,7 +63,7 @@ def stages(log: Path) -> dict[str, float]:
             with timed("redact"):
                 lines = how.clean(batch.lines)
             with timed("cut, date, level, assemble"):
-                records = as_lake(parse(lines, batch.resource), batch.origin)
+                records = as_lake(parse(lines, batch.resource), [batch.origin])
             with timed("classify and extract"):
                 records = how.library.classify(records)
             with timed("template"):

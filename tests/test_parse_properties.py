@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from triage.parse import ParseOptions, assemble, merge, open_from, parse, records, wrappers
+from triage.parse import ParseOptions, assemble, cut, merge, open_from, parse, records, wrappers
 from triage.schema import LINES, Resource
 
 OPTIONS = ParseOptions(now=datetime(2026, 11, 24, tzinfo=UTC))
@@ -120,18 +120,18 @@ def frame(texts: list[str], streams: list[str | None], pauses: list[int] | None)
     )  # fmt: skip
 
 
-def in_batches(lines: pl.DataFrame, cuts: list[int]) -> pl.DataFrame:
+def in_batches(lines: pl.DataFrame, at: list[int]) -> pl.DataFrame:
     """Parse as the pipeline does: what may still grow is carried into the next batch."""
-    bounds = sorted({cut for cut in cuts if 0 < cut < lines.height} | {lines.height})
+    bounds = sorted({one for one in at if 0 < one < lines.height} | {lines.height})
     carried, before, done = lines.clear(), 0, []
     for bound in bounds:
         held = pl.concat([carried, lines.slice(before, bound - before)])
         before = bound
-        found = parse(held, APP, OPTIONS)
-        keep = held.height if bound == lines.height else open_from(found, held)
+        found = cut([(held, APP)], OPTIONS)
+        keep = held.height if bound == lines.height else open_from(found)[0]
         assert 0 <= keep <= held.height
-        assert not found.filter((pl.col("first_line") < keep) & (pl.col("last_line") >= keep)).height
-        done.append(found.filter(pl.col("last_line") < keep))
+        assert not found.records.filter((pl.col("first") < keep) & (pl.col("last") >= keep)).height
+        done.append(found.until([keep]).read())
         carried = held.slice(keep)
     return pl.concat(done)
 
@@ -201,3 +201,20 @@ def test_damaged_lines_of_known_formats_never_raise(texts: list[str], where: int
     damaged = [text[: where % (len(text) + 1)] + junk + text[where % (len(text) + 1) :] for text in texts]
     cut = [text[: where % (len(text) + 1)] for text in texts]
     parse(frame(damaged + cut, [None] * len(damaged + cut), None), APP, OPTIONS)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(streams(), min_size=2, max_size=4))
+def test_batches_that_are_cut_together_give_the_same_records_as_each_alone(batches: list[Stream]) -> None:
+    """Of different origins nothing may flow from one into another: no line, no time, no name."""
+    resources = [Resource("app"), Resource("proxy", source="nginx"), Resource("beat", "beat-1", source="beat"), Resource("db")]
+    parts = [(frame(*one), resource) for one, resource in zip(batches, resources, strict=False)]
+    together = cut(parts, OPTIONS)
+    alone = [cut([part], OPTIONS) for part in parts]
+    assert open_from(together) == [count for one in alone for count in open_from(one)]
+    read = together.read()
+    for number, one in enumerate(alone):
+        place = ["batch", "first_line", "last_line"]
+        found = read.filter(pl.col("batch") == number)
+        assert_frame_equal(found.drop(place), one.read().drop(place))
+        assert found["first_line"].to_list() == [line + together.starts[number] for line in one.read()["first_line"]]

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tests.test_parse_wrappers import NOW, records
-from triage.parse import ParseOptions, open_from, parse
+from triage.parse import ParseOptions, cut, open_from, parse
 from triage.schema import LINES, Resource
 
 FRAME = ["Traceback (most recent call last):", '  File "/srv/a.py", line 1, in f', "    raise ValueError(1)"]
@@ -213,7 +213,7 @@ def test_open_from_keeps_the_record_that_may_still_grow() -> None:
     texts = ["INFO:app:one", "ERROR:app:two", "Traceback (most recent call last):"]
     data = {"text": texts, "position": [0, 1, 2], "seq": [0] * 3, "observed_timestamp": [NOW] * 3}
     lines = pl.DataFrame({name: data.get(name, [None] * 3) for name in LINES}, schema=LINES)
-    assert open_from(parse(lines, Resource("x")), lines) == 1
+    assert open_from(cut([(lines, Resource("x"))], ParseOptions())) == [1]
 
 
 @pytest.mark.parametrize(

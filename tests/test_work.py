@@ -178,7 +178,7 @@ def test_a_commit_is_one_file_a_day_that_deltas_engine_does_not_read_again(tmp_p
     lake = Lake(tmp_path / "lake")
     lake.create()
     monkeypatch.setattr(table, "write_deltalake", None)
-    lake.append(as_lake(with_template(Library.load().classify(records_of(benign))), "bench"), {"bench": 1})
+    lake.append(as_lake(with_template(Library.load().classify(records_of(benign))), ["bench"]), {"bench": 1})
     assert len(lake.file_uris()) == 1
 
 

@@ -1,18 +1,17 @@
 """One run of collect → parse → classify → lake: the only module that knows the order.
 
-A collector reads ahead in a thread of its own, records are cut and dated in the middle, and what makes up a commit is
-classified and written behind them in a third: several cores stay busy, and no more than a few batches are in memory.
-Records are named by the commit and not by the batch, because what patterns cost hardly depends on how many records
-they see.
+A collector reads ahead in a thread of its own, records are cut and dated in the middle, and the rest, reading what
+they state, naming and writing what makes up a commit, is done behind them in a third: the middle does only what the
+next batch has to wait for. So two cores stay busy, and no more than a few batches are in memory. Records are named by
+the commit and not by the batch, because what patterns cost hardly depends on how many records they see.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,15 +25,17 @@ from triage.classify.redact import ALL, Kinds, redact
 from triage.classify.template import with_template
 from triage.errors import TriageError
 from triage.lake.table import Lake
-from triage.parse import ParseOptions, open_from, parse
+from triage.parse import Cut, ParseOptions, cut, open_from, parse
 from triage.schema import LINES, LOGS, Batch, Resource
 
 COMMIT_ROWS = 200_000
 COMMIT_BYTES = 32 << 20
 COMMIT_DELAY_S = 5.0
-_AHEAD = 1  # batches read before they are needed
+_TOGETHER_BYTES = 8 << 20  # of batches that are cut together, and of those read before they are needed; at least one
+_TICK_S = 0.2
 
 CursorsAfter = Callable[[int], Mapping[str, int]]
+_Segment = tuple[int, int, CursorsAfter]  # lines left of a batch, lines before them in it, its cursors
 
 
 @dataclass(slots=True)
@@ -82,19 +83,20 @@ class _Carry:
     """Lines at an origin's end whose record may still grow, and the cursors of the batches they came in."""
 
     lines: pl.DataFrame
-    segments: list[tuple[int, int, CursorsAfter]]  # lines left of a batch, lines before them in it, its cursors
+    segments: list[_Segment]
 
 
-def as_lake(records: pl.DataFrame, origin: str) -> pl.DataFrame:
-    """The records in the lake's columns, with their origin and id; what patterns give may still be null."""
-    short = blake2b(origin.encode(), digest_size=6).hexdigest()
+def as_lake(records: pl.DataFrame, origins: Sequence[str]) -> pl.DataFrame:
+    """The records in the lake's columns, with the origin of their batch and an id; what patterns give may be null."""
+    batch = records["batch"]
+    short = [blake2b(origin.encode(), digest_size=6).hexdigest() for origin in origins]
+    made = ("origin", "date", "record_id")
     return records.with_columns(
-        pl.lit(origin).alias("origin"),
+        pl.Series("origin", origins, dtype=pl.String).gather(batch),
         pl.col("timestamp").dt.date().alias("date"),
-        pl.concat_str([pl.lit(short), "position", "seq"], separator="-").alias("record_id"),
+        pl.concat_str([pl.Series(short, dtype=pl.String).gather(batch), "position", "seq"], separator="-").alias("record_id"),
     ).select(
-        (pl.col(name) if name in (*records.columns, "origin", "date", "record_id") else pl.lit(None).alias(name)).cast(kind)
-        for name, kind in LOGS.items()
+        (pl.col(name) if name in (*records.columns, *made) else pl.lit(None).alias(name)).cast(kind) for name, kind in LOGS.items()
     )
 
 
@@ -115,58 +117,76 @@ def run(
     """
     progress = progress or Progress()
     with _Committer(lake, stages, progress, delay_s, shown, upkeep) as committer:
-        for batch, records, cursors in _parsed(_ahead(batches, committer.tick), stages):
-            for note in batch.notes:
-                said(note)
-            _note(batch, committer, progress)
-            progress.origins.update([batch.origin] if batch.lines.height else [])
-            progress.lines += batch.lines.height
-            if records is None:
-                continue
-            progress.records += records.height
-            progress.bytes += committer.add(as_lake(records, batch.origin), cursors) + records.height
+        for group in _cut(_ahead(batches, committer.tick), stages):
+            for batch in group.batches:
+                for note in batch.notes:
+                    said(note)
+                _note(batch, committer, progress)
+                progress.origins.update([batch.origin] if batch.lines.height else [])
+                progress.lines += batch.lines.height
+            if group.cursors:
+                progress.records += group.height
+                progress.bytes += committer.add(group) + group.height
     return progress
 
 
-def completed(
-    batches: Iterable[Batch], stages: Stages
-) -> Iterator[tuple[Batch, pl.DataFrame | None, Mapping[str, int]]]:
-    """Each batch with the named records that it completed (None: none) and the cursors behind them."""
-    for batch, records, cursors in _parsed(batches, stages):
-        yield batch, None if records is None else stages.named(records), cursors
+def completed(batches: Iterable[Batch], stages: Stages) -> Iterator[tuple[Batch, pl.DataFrame | None]]:
+    """Each batch with the named records that it completed (None: none)."""
+    for group in _cut(([batch] for batch in batches), stages):
+        yield group.batches[0], stages.named(group.cut.read()) if group.cut is not None and group.cursors else None
 
 
-def _parsed(
-    batches: Iterable[Batch], stages: Stages
-) -> Iterator[tuple[Batch, pl.DataFrame | None, Mapping[str, int]]]:
-    """The same with records that no pattern has seen yet."""
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Batches that were cut together, the records that are complete now, and the cursors behind them."""
+
+    batches: Sequence[Batch]
+    cut: Cut | None
+    origins: Sequence[str]  # of the batches in `cut`
+    cursors: Mapping[str, int]  # empty: no record is complete
+
+    @property
+    def height(self) -> int:
+        return 0 if self.cut is None else self.cut.records.height
+
+
+def _cut(groups: Iterable[Sequence[Batch]], stages: Stages) -> Iterator[_Group]:
+    """Each group of batches, no two of one origin, cut. What is open at an origin's end is carried on to its next batch."""
     carried: dict[str, _Carry] = {}
+    for batches in groups:
+        yield _complete(batches, carried, stages)
+
+
+def _complete(batches: Sequence[Batch], carried: dict[str, _Carry], stages: Stages) -> _Group:
+    parts, segments, told = [], [], []
     for batch in batches:
-        yield batch, *_complete(batch, carried, stages)
+        carry = carried.pop(batch.origin, None)
+        lines, its = batch.lines, list[_Segment]()
+        if carry is not None:
+            lines, its = pl.concat([carry.lines, lines], rechunk=True), carry.segments
+        if batch.lines.height:
+            its.append((batch.lines.height, 0, batch.cursors_after))
+        if lines.height:
+            parts.append((stages.clean(lines), batch.resource))
+            segments.append(its)
+            told.append(batch)
+    if not parts:
+        return _Group(batches, None, [], {})
+    found = cut(parts, stages.options)
+    done = [
+        lines.height if batch.final else surely
+        for batch, (lines, _), surely in zip(told, parts, open_from(found), strict=True)
+    ]
+    cursors: dict[str, int] = {}
+    for batch, (lines, _), its, count in zip(told, parts, segments, done, strict=True):
+        if count:
+            cursors |= _cursors(its, count)
+        if count < lines.height:
+            carried[batch.origin] = _Carry(lines.slice(count), _left(its, count))
+    return _Group(batches, found.until(done), [batch.origin for batch in told], cursors)
 
 
-def _complete(
-    batch: Batch, carried: dict[str, _Carry], stages: Stages
-) -> tuple[pl.DataFrame | None, Mapping[str, int]]:
-    """The records of an origin that are complete now, and the cursors behind them; the open rest is carried on."""
-    carry = carried.pop(batch.origin, None)
-    lines, segments = batch.lines, list[tuple[int, int, CursorsAfter]]()
-    if carry is not None:
-        lines, segments = pl.concat([carry.lines, lines], rechunk=True), carry.segments
-    if batch.lines.height:
-        segments.append((batch.lines.height, 0, batch.cursors_after))
-    if not lines.height:
-        return None, {}
-    lines = stages.clean(lines)
-    records = parse(lines, batch.resource, stages.options)
-    done = lines.height if batch.final else open_from(records, lines)
-    if done < lines.height:
-        records = records.filter(pl.col("last_line") < done)
-        carried[batch.origin] = _Carry(lines.slice(done), _left(segments, done))
-    return (records, _cursors(segments, done)) if done else (None, {})
-
-
-def _left(segments: list[tuple[int, int, CursorsAfter]], done: int) -> list[tuple[int, int, CursorsAfter]]:
+def _left(segments: list[_Segment], done: int) -> list[_Segment]:
     left = []
     for count, before, cursors in segments:
         taken = min(done, count)
@@ -176,7 +196,7 @@ def _left(segments: list[tuple[int, int, CursorsAfter]], done: int) -> list[tupl
     return left
 
 
-def _cursors(segments: list[tuple[int, int, CursorsAfter]], done: int) -> Mapping[str, int]:
+def _cursors(segments: list[_Segment], done: int) -> Mapping[str, int]:
     for count, before, cursors in segments:
         if done <= count:
             return cursors(before + done)
@@ -199,7 +219,7 @@ def _note(batch: Batch, committer: _Committer, progress: Progress) -> None:
 
 
 class _Committer:
-    """Gathers records of several batches, names and stores them together, behind the run, at a bounded delay."""
+    """Gathers records of several batches, reads, names and stores them, behind the run, at a bounded delay."""
 
     def __init__(
         self, lake: Lake, stages: Stages, progress: Progress, delay_s: float,
@@ -208,7 +228,7 @@ class _Committer:
         self._lake, self._stages, self._progress, self._delay, self._shown = lake, stages, progress, delay_s, shown
         self._upkeep = upkeep
         # Records and the cursors behind them are one item: an interrupt cannot come between them.
-        self._gathered: list[tuple[pl.DataFrame, Mapping[str, int]]] = []
+        self._gathered: list[_Group] = []
         self._notes: list[Mapping[str, Any]] = []
         self._rows = self._bytes = 0
         self._since = time.monotonic()
@@ -229,13 +249,13 @@ class _Committer:
         finally:
             self._writer.shutdown(wait=True)
 
-    def add(self, records: pl.DataFrame, cursors: Mapping[str, int]) -> int:
-        """Take records in (columns of LOGS, not named yet); the bytes of their bodies."""
+    def add(self, group: _Group) -> int:
+        """Take complete records in; the bytes of their bodies."""
         if not self._gathered:
             self._since = time.monotonic()
-        size = int(records["body"].str.len_bytes().sum())
-        self._gathered.append((records, cursors))
-        self._rows += records.height
+        size = _text_bytes(group.cut.records["body"]) if group.cut is not None else 0
+        self._gathered.append(group)
+        self._rows += group.height
         self._bytes += size
         self.tick()
         return size
@@ -263,15 +283,14 @@ class _Committer:
         if writing is not None:
             writing.result()
 
-    def _store(
-        self, gathered: list[tuple[pl.DataFrame, Mapping[str, int]]], notes: list[Mapping[str, Any]]
-    ) -> None:
+    def _store(self, gathered: list[_Group], notes: list[Mapping[str, Any]]) -> None:
         # Notes first: a gap told twice does no harm, a hole that nobody explains does.
         self._lake.note(notes)
         if gathered:
-            records = self._stages.named(pl.concat([frame for frame, _ in gathered]))
+            read = [as_lake(group.cut.read(), group.origins) for group in gathered if group.cut is not None]
+            records = self._stages.named(pl.concat(read))
             self._progress.problems.update(dict(records["problem"].drop_nulls().value_counts().iter_rows()))
-            cursors = {name: cursor for _, each in gathered for name, cursor in each.items()}
+            cursors = {name: cursor for each in gathered for name, cursor in each.cursors.items()}
             self._lake.append(records, cursors)
             now = datetime.now(UTC)
             self._progress.commits += 1
@@ -282,47 +301,70 @@ class _Committer:
             self._upkeep()
 
 
-def _ahead(batches: Iterable[Batch], tick: Callable[[], None]) -> Iterator[Batch]:
-    """The batches, read in a thread of their own; `tick` is called while there is nothing to do."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
-    ended = threading.Event()
+def _text_bytes(text: pl.Series) -> int:
+    return int(text.str.len_bytes().sum())
 
-    def read() -> None:
-        last: BaseException | None = None
+
+class _Ready:
+    """Batches that were read and wait to be cut: at least one, and more while they are small."""
+
+    def __init__(self) -> None:
+        self._batches: deque[tuple[Batch, int]] = deque()  # and the bytes of its lines
+        self._changed = threading.Condition()
+        self._failure: BaseException | None = None
+        self._ended = False
+
+    def fill(self, batches: Iterable[Batch]) -> None:
+        """Read ahead, and pass on how reading ended."""
         try:
             for batch in batches:
-                if not _put(ready, batch, ended):
-                    return
+                size = _text_bytes(batch.lines["text"])
+                with self._changed:
+                    self._changed.wait_for(lambda: self._ended or sum(size for _, size in self._batches) < _TOGETHER_BYTES)
+                    if self._ended:
+                        return
+                    self._batches.append((batch, size))
+                    self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - raised again where the batches are used
-            last = error
-        _put(ready, last, ended)
+            self._failure = error
+        self.end()
 
-    reader = threading.Thread(target=read, name="triage-collect", daemon=True)
-    reader.start()
+    def take(self, timeout_s: float) -> list[Batch] | None:
+        """What is ready, of each origin one and not much together; nothing after the timeout, None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._batches or self._ended, timeout_s)
+            taken: dict[str, Batch] = {}
+            total = 0
+            while self._batches and self._batches[0][0].origin not in taken and total < _TOGETHER_BYTES:
+                batch, size = self._batches.popleft()
+                taken[batch.origin] = batch
+                total += size
+            self._changed.notify_all()
+            if not taken and self._ended:
+                if self._failure is not None:
+                    raise self._failure
+                return None
+            return list(taken.values())
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+def _ahead(batches: Iterable[Batch], tick: Callable[[], None]) -> Iterator[Sequence[Batch]]:
+    """The batches in groups, read in a thread of their own; `tick` is called while there is nothing to do."""
+    ready = _Ready()
+    threading.Thread(target=ready.fill, args=[batches], name="triage-collect", daemon=True).start()
     try:
-        while True:
-            try:
-                item = ready.get(timeout=0.2)
-            except queue.Empty:
+        while (group := ready.take(_TICK_S)) is not None:
+            if group:
+                yield group
+            else:
                 tick()
-                continue
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
     finally:
-        ended.set()
-
-
-def _put(ready: queue.Queue[Any], item: object, ended: threading.Event) -> bool:
-    while not ended.is_set():
-        try:
-            ready.put(item, timeout=0.2)
-        except queue.Full:
-            continue
-        return True
-    return False
+        ready.end()
 
 
 def reclassified(library: Library) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -413,7 +413,7 @@ def watch(
     )  # fmt: skip
     run.console.say("watching; Ctrl-C ends it")
     try:
-        for batch, records, _ in pipeline.completed(batches, how):
+        for batch, records in pipeline.completed(batches, how):
             for note in batch.notes:
                 run.console.say(note)
             for row in () if records is None else records.iter_rows(named=True):

@@ -65,7 +65,7 @@ def explain(
     family = known_source(source)
     how = stages(run, os.urandom(32), family)
     batches = open_paths([file], lambda name: None, service=service, source=family)
-    for batch, records, _ in pipeline.completed(batches, how):
+    for batch, records in pipeline.completed(batches, how):
         for note in batch.notes:
             run.console.say(note)
         if records is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from triage.parse.layout import ascii_classes
+from triage.parse.text import contains_where
 
 _NAME = r"(?P<name>[\w.\-:]+)\[(?P<id>[\w\-]+)\]"
 _TASK = ascii_classes(rf"^(?:Task )?{_NAME}:?")
@@ -32,20 +35,21 @@ _RAISED = ascii_classes(
 )
 _ANY_STATE = "|".join(f"(?:{regex})" for _, regex in _STATES)
 # One of these is in every message that any of the regexes can match that are not asked of all messages.
-_RARE = [" for ", "Task accepted: ", " sent. id->", "revoked task: ", "Received task: ", "Rejecting ", "Sending due task ", "unregistered task", "Retry in ",
-         "Trying again in ", "raised ", "retry: ", "INTERNAL ERROR: ", "exited with '"]  # fmt: skip
+_RARE = "|".join(map(re.escape, [" for ", "Task accepted: ", " sent. id->", "revoked task: ", "Received task: ", "Rejecting ", "Sending due task ", "unregistered task", "Retry in ",
+         "Trying again in ", "raised ", "retry: ", "INTERNAL ERROR: ", "exited with '"]))  # fmt: skip
 
 
 def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     """Add task_id, task_name, duration, exception and the `celery.*` attributes to Celery's records."""
     own = records.filter(pl.col("source").is_in(["celery", "beat"])).select("i", "message")
     message = own["message"].fill_null("")
-    rare = message.str.contains_any(_RARE)
-    direct = message.str.extract_groups(_TASK).struct.unnest()
+    direct, state = message.str.extract_groups(_TASK).struct.unnest(), _state(message)
+    # What a task got or gave back tells nothing more about it, whatever words are in it.
+    quiet = (direct["id"].is_not_null() & state.is_in(["received", "started", "succeeded"])).fill_null(False)
+    rare = contains_where(message, ~quiet, _RARE)
     other = _groups_where(message, rare, _ELSEWHERE)
     due = _groups_where(message, rare, _DUE)
     sent = _groups_where(message, rare, _SENT)
-    state = _state(message)
     runtime = message.str.extract(r"succeeded in ([0-9.eE+\-]+)s")
     unregistered = _groups_where(message, rare, r"^Received unregistered task of type '(?P<name>[^']+)'")["name"]
     wait = _groups_where(message, rare, _RETRY_IN)

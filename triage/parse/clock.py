@@ -147,7 +147,7 @@ def resolve(records: pl.DataFrame, options: ParseOptions) -> pl.DataFrame:
     frame = frame.with_columns(dated=pl.col("timestamp").is_not_null() & own_date)
     if frame["timestamp"].null_count():
         now = pl.lit(options.now or datetime.now(UTC)).cast(pl.Datetime("us", "UTC"))
-        frame = frame.with_columns(pl.col("timestamp").forward_fill().backward_fill().fill_null(now))
+        frame = frame.with_columns(pl.col("timestamp").forward_fill().backward_fill().over("batch").fill_null(now))
     return frame.drop("east")
 
 
@@ -187,7 +187,7 @@ def _dateless(frame: pl.DataFrame, options: ParseOptions) -> pl.DataFrame:
     )  # fmt: skip
     now = pl.lit(options.now or datetime.now(UTC)).cast(pl.Datetime("us", "UTC"))
     known = pl.when(~pl.col("dateless")).then("timestamp")
-    before = known.forward_fill().fill_null(now)
+    before = known.forward_fill().over("batch").fill_null(now)
     here = before.dt.truncate("1d") + (pl.col("timestamp") - pl.lit(datetime(1970, 1, 1, tzinfo=UTC)))
     return frame.with_columns(timestamp=pl.when("dateless").then(here).otherwise("timestamp")).with_columns(
         own_date=~pl.col("dateless")

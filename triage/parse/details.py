@@ -77,17 +77,13 @@ def _message(records: pl.DataFrame) -> pl.Series:
     missing = missing & ~plain
     if not missing.any():
         return message
-    text = records["unprefixed"].fill_null(records["body"])
+    few = records.filter(missing)
+    text = few["unprefixed"].fill_null(few["body"])
     first = text.str.extract(r"(?m)^[ \t]*(\S.*?)[ \t]*$")
     later = text.str.extract(r"\n[ \t]*(\S.*?)[ \t]*(?:\n|$)")
-    found = _found(records, first, later)
-    return found.zip_with(missing, message)
-
-
-def _found(records: pl.DataFrame, first: pl.Series, later: pl.Series) -> pl.Series:
     # A head without text is followed by what it announces; a plain line is its own message.
-    opened = records["layout"].is_not_null()
-    return later.zip_with(opened & later.is_not_null(), first)
+    found = later.zip_with(few["layout"].is_not_null() & later.is_not_null(), first)
+    return message.scatter(missing.arg_true(), found)
 
 
 def _journal(records: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.DataFrame:

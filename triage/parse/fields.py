@@ -68,7 +68,9 @@ _OWN = rf"^(?:{_OWN_WORDS})$"
 
 
 # A dotted name or one of a call is a logger rather than any word.
-_SURE = pl.col("logger").filter(pl.col("kind").is_in(["call", "dotted", "named"])).first()
+_SURE_KINDS = pl.col("kind").is_in(["call", "dotted", "named"])
+_SURE_NAME = pl.when(_SURE_KINDS).then("logger")
+_SURE = pl.col("logger").filter(_SURE_KINDS).first()
 
 
 def _read(tokens: pl.Series) -> pl.DataFrame:
@@ -152,14 +154,32 @@ def behind(message: pl.Series, after: pl.Series, named: pl.Series, clocked: bool
         return pl.DataFrame({"message": rest}).with_columns(
             *(pl.lit(None, pl.String).alias(name) for name in COLUMNS), sure=pl.lit(None, pl.Boolean)
         )
-    table = pl.concat(found).with_columns(mere=pl.when(pl.col("kind") == "word").then("logger")).group_by("i", maintain_order=True).agg(
-        pl.coalesce(_SURE, pl.col("logger").drop_nulls().first()).alias("logger"), _SURE.is_not_null().alias("sure"),
-        pl.coalesce(pl.col("thread").drop_nulls().first(), pl.when(_SURE.is_not_null()).then(pl.col("mere").drop_nulls().first())).alias("thread"),
-        *(pl.col(name).drop_nulls().first() for name in COLUMNS if name not in ("logger", "thread", "pairs")),
-        pl.col("pairs").drop_nulls().str.join(" ").replace("", None),
-    )
-    every = pl.DataFrame({"i": pl.int_range(size, eager=True), "message": rest})
-    return every.join(table, on="i", how="left", maintain_order="left").drop("i")
+    columns = {name: _first(found, name, size) for name in COLUMNS if name not in ("logger", "thread", "pairs")}
+    sure = _first(found, _SURE_NAME, size)
+    columns["logger"] = _or(sure, _first(found, "logger", size))
+    mere = _first(found, pl.when(pl.col("kind") == "word").then("logger"), size)
+    columns["thread"] = _or(_first(found, "thread", size), mere.zip_with(sure.is_not_null(), mere.clear(size)))
+    columns["pairs"] = _joined(found, size)
+    return pl.DataFrame({"message": rest, **columns, "sure": sure.is_not_null()})
+
+
+def _first(found: list[pl.DataFrame], value: str | pl.Expr, size: int) -> pl.Series:
+    """Of each row `i` the first value that it has in any of the frames."""
+    result = pl.Series([None], dtype=pl.String).new_from_index(0, size)
+    for frame in reversed(found):
+        told = frame.select("i", value=value).drop_nulls()
+        result = result.scatter(told["i"], told["value"]) if told.height else result
+    return result
+
+
+def _or(one: pl.Series, other: pl.Series) -> pl.Series:
+    return one.zip_with(one.is_not_null(), other)
+
+
+def _joined(found: list[pl.DataFrame], size: int) -> pl.Series:
+    """All pairs of each row in one text."""
+    told = pl.concat(found).select("i", "pairs").drop_nulls().group_by("i", maintain_order=True).agg(pl.col("pairs").str.join(" "))
+    return pl.Series([None], dtype=pl.String).new_from_index(0, size).scatter(told["i"], told["pairs"].replace("", None))
 
 
 def _tokens(whole: pl.Series) -> pl.DataFrame:

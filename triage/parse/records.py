@@ -1,8 +1,15 @@
-"""`parse` and `open_from`: the order of the steps from physical lines to records."""
+"""The order of the steps from physical lines to records.
+
+`cut` says which lines are a record and when it was, which is all that the next batch of a stream depends on. What a
+record states beyond that is read from it alone (`Cut.read`), at any time and in any thread.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 
 import polars as pl
 
@@ -15,6 +22,7 @@ from triage.parse.layout import Layout
 from triage.parse.merge import MERGED, POSTGRES_ROWS
 from triage.parse.options import ParseOptions
 from triage.parse.registry import layouts_for
+from triage.parse.text import contains_where
 from triage.parse.wrappers import MAX_ROWS_BETWEEN, STREAM, unwrap
 from triage.schema import LOGS, Resource
 
@@ -32,10 +40,51 @@ _PROXY = r"nginx|proxy|ingress|gateway|httpd|apache|access|stdin|^-?$"
 GENERIC = frozenset({"app", "other"})  # families that say how a line looks and not which program wrote it
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Records of one or more batches by their extent and time, and what it takes to read the rest.
+
+    `records` has a row per record: its `batch`, `first` and `last` (rows of `lines`), `open` (a line to come may go on
+    with it), `timestamp`, `dated` (by itself and not by a neighbour), `body`, and what its head says.
+    """
+
+    records: pl.DataFrame
+    lines: pl.DataFrame
+    starts: tuple[int, ...]  # the row of `lines` where each batch begins, and where the last one ends
+    resources: tuple[Resource, ...]  # of each batch
+    own: pl.DataFrame
+    assembly: Assembly
+    heads: Heads
+    table: pl.DataFrame
+    layouts: tuple[Layout, ...]
+    options: ParseOptions
+
+    def until(self, lines: Sequence[int]) -> Cut:
+        """Only the records that end within so many first lines of each batch."""
+        bounds = pl.Series([start + count for start, count in zip(self.starts, lines, strict=False)], dtype=pl.Int64)
+        return replace(self, records=self.records.filter(self.records["last"] < bounds.gather(self.records["batch"])))
+
+    def read(self) -> pl.DataFrame:
+        """One row per record with every column of RESULT."""
+        records = self.records.with_columns(source=_source(self.records, self.layouts, self.resources, self.options))
+        records = add_details(records, self.own, self.assembly, self.heads, self.layouts, self.table)
+        return _result(_provenance(records, self.lines, self.resources))
+
+
 def parse(lines: pl.DataFrame, resource: Resource, options: ParseOptions = ParseOptions()) -> pl.DataFrame:  # noqa: B008
     """One row per record, in the order of first lines; never raises on any text."""
-    if lines.is_empty():
-        return _result(pl.DataFrame())
+    return _result(pl.DataFrame()) if lines.is_empty() else cut([(lines, resource)], options).read()
+
+
+def cut(batches: Sequence[tuple[pl.DataFrame, Resource]], options: ParseOptions) -> Cut:
+    """The records of batches of different origins, each of which has lines.
+
+    What a batch's records are depends on no other's. But a pass over one line costs nearly what a pass over thousands
+    does, so that many small batches are cut together.
+    """
+    starts = (0, *accumulate(lines.height for lines, _ in batches))
+    numbered = [part.with_columns(batch=pl.lit(n, pl.UInt32)) for n, (part, _) in enumerate(batches)]
+    lines = numbered[0] if len(numbered) == 1 else pl.concat(numbered, rechunk=True)
     year = (options.now or datetime.now(UTC)).year
     layouts = layouts_for(options)
     own = unwrap(lines)
@@ -46,18 +95,14 @@ def parse(lines: pl.DataFrame, resource: Resource, options: ParseOptions = Parse
     own = own.with_columns(stream=_streams(own), layout=which)
     assembly = assemble(own, table, layouts)
     records = _gather(own, assembly, layouts)
-    whole = _whole(records, layouts, year, heads)
-    if whole:
+    if _whole(records, layouts, year, heads):
         table = heads.table()
     records = records.join(
         table.with_columns(i=pl.col("row").cast(pl.Int64)).drop("layout", "row"), on="i", how="left", maintain_order="left"
     )
-    records = _carried(records, year)
-    records = records.with_columns(source=_source(records, layouts, resource, options))
-    records = add_details(records, own, assembly, heads, layouts, table)
-    records = _provenance(records, lines, resource)
-    records = clock.resolve(records, options)
-    return _result(records)
+    records = clock.resolve(_carried(records, year), options)
+    resources = tuple(resource for _, resource in batches)
+    return Cut(records, lines, starts, resources, own, assembly, heads, table, layouts, options)
 
 
 def _streams(own: pl.DataFrame) -> pl.Series:
@@ -94,11 +139,12 @@ def _gather(own: pl.DataFrame, assembly: Assembly, layouts: tuple[Layout, ...]) 
 
 def _open(frame: pl.DataFrame, records: pl.DataFrame, mergeable: list[int]) -> pl.Series:
     """Records that a line still to come may go on with."""
-    end = int(frame["last"][-1])
-    ends = frame.group_by("stream").agg(pl.col("record").last(), pl.col("last").last())
-    open_now = ends.filter(pl.col("last") >= end - MAX_ROWS_BETWEEN)["record"]
+    end = frame.group_by("batch").agg(end=pl.col("last").last())
+    ends = frame.group_by("stream").agg(pl.col("batch").first(), pl.col("record").last(), pl.col("last").last())
+    open_now = ends.join(end, on="batch", nulls_equal=True).filter(pl.col("last") >= pl.col("end") - MAX_ROWS_BETWEEN)["record"]
     # Of programs whose processes take turns, every record in reach; others end where their stream's next begins.
-    recent = records.filter((pl.col("last") >= end - POSTGRES_ROWS) & pl.col("layout").is_in(mergeable))["i"]
+    mergeables = records.filter(pl.col("layout").is_in(mergeable)).join(end, on="batch", nulls_equal=True)
+    recent = mergeables.filter(pl.col("last") >= pl.col("end") - POSTGRES_ROWS)["i"]
     return records["i"].is_in(pl.concat([open_now, recent]).implode())
 
 
@@ -128,7 +174,7 @@ def _carried(records: pl.DataFrame, year: int) -> pl.DataFrame:
     )
 
 
-def _source(records: pl.DataFrame, layouts: tuple[Layout, ...], resource: Resource, options: ParseOptions) -> pl.Series:
+def _source(records: pl.DataFrame, layouts: tuple[Layout, ...], resources: tuple[Resource, ...], options: ParseOptions) -> pl.Series:
     """The family of each record: forced, else what only one program prints, else what is known of the container."""
     if options.source:
         return pl.Series("source", [options.source]).new_from_index(0, records.height)
@@ -138,48 +184,64 @@ def _source(records: pl.DataFrame, layouts: tuple[Layout, ...], resource: Resour
     # The program by its own word, or by the name that a compose file gave it.
     by_program = pl.coalesce("program", "service_name").replace_strict(syslog.SOURCES, default=None, return_dtype=pl.String)
     fallback = pl.when("traceback").then(pl.lit("app")).otherwise(own.fill_null("other"))
-    known = pl.lit(resource.source, pl.String)
+    known = _each(records, [resource.source for resource in resources])
     specific: pl.Expr = pl.when(~own.is_in(list(GENERIC))).then(own)
     # The Common Log Format is nginx's and gunicorn's alike: without more knowledge the service's name decides.
     clf = [number for number, layout in enumerate(layouts) if layout.name == "access.clf"]
-    if resource.source != "nginx" and records["layout"].is_in(clf).any():
-        service = pl.coalesce("service_name", pl.lit(resource.service_name))
-        other = pl.col("layout").is_in(clf) & ~service.str.contains(_PROXY)
-        specific = pl.when(other).then(pl.lit(resource.source or "app")).otherwise(specific)
+    if records["layout"].is_in(clf).any():
+        service = pl.coalesce("service_name", _each(records, [resource.service_name for resource in resources]))
+        app = _each(records, [None if resource.source == "nginx" else resource.source or "app" for resource in resources])
+        other = pl.col("layout").is_in(clf) & ~service.str.contains(_PROXY) & app.is_not_null()
+        specific = pl.when(other).then(app).otherwise(specific)
     # Celery's own loggers and sentences under a format of the application's.
-    celery = own.is_in(list(GENERIC)) & (pl.col("logger").str.contains(CELERY_LOGGER) | pl.col("message").str.contains(CELERY_SENTENCE))
-    specific = pl.when(celery.fill_null(False)).then(pl.lit("celery")).otherwise(specific)
-    if records.select((specific == "celery").any()).item() is not True:
-        return records.select(pl.coalesce(specific, by_program, known, fallback).alias("source")).to_series()
-    beat = (specific == "celery") & (
-        pl.col("message").str.contains(BEAT_SENTENCE) | pl.col("logger").str.contains(BEAT_LOGGER) | (pl.col("thread") == "Beat")
-        | (known == "beat").fill_null(False)
+    frame = records.select(
+        specific.alias("specific"), "message", "logger", "thread", generic=own.is_in(list(GENERIC)), of_beat=(known == "beat").fill_null(False)
     )
-    return records.select(
-        pl.when(beat.fill_null(False)).then(pl.lit("beat")).otherwise(pl.coalesce(specific, by_program, known, fallback)).alias("source")
-    ).to_series()
+    celery = frame["generic"] & (_logger_is(frame["logger"], CELERY_LOGGER) | contains_where(frame["message"], frame["generic"], CELERY_SENTENCE))
+    frame = frame.with_columns(specific=pl.when(celery).then(pl.lit("celery")).otherwise("specific"))
+    both = (frame["specific"] == "celery").fill_null(False)
+    if both.any():
+        beat = contains_where(frame["message"], both, BEAT_SENTENCE) | _logger_is(frame["logger"], BEAT_LOGGER) | (frame["thread"] == "Beat").fill_null(False)
+        frame = frame.with_columns(specific=pl.when(both & (beat | frame["of_beat"])).then(pl.lit("beat")).otherwise("specific"))
+    return records.select(pl.coalesce(frame["specific"], by_program, known, fallback).alias("source")).to_series()
 
 
-def _provenance(records: pl.DataFrame, lines: pl.DataFrame, resource: Resource) -> pl.DataFrame:
+def _each(records: pl.DataFrame, values: Sequence[str | None]) -> pl.Expr:
+    """A value of each batch, at its records."""
+    if len(values) == 1:
+        return pl.lit(values[0], pl.String)
+    return pl.lit(pl.Series(values, dtype=pl.String).gather(records["batch"]))
+
+
+def _logger_is(logger: pl.Series, regex: str) -> pl.Series:
+    """Whether a logger's name matches, asked once of each name."""
+    names = logger.drop_nulls().unique()
+    return logger.is_in(names.filter(names.str.contains(regex)).implode()).fill_null(False)
+
+
+def _provenance(records: pl.DataFrame, lines: pl.DataFrame, resources: tuple[Resource, ...]) -> pl.DataFrame:
+    def of(name: str) -> pl.Expr:
+        return _each(records, [getattr(resource, name) for resource in resources])
+
     first = records["first"]
     return records.with_columns(
         position=lines["position"].gather(first),
         seq=lines["seq"].gather(first),
         first_line="first",
         last_line="last",
-        service_name=pl.coalesce("service_name", "service", pl.lit(resource.service_name)),
-        container_name=pl.coalesce("container_name", pl.lit(resource.container_name, pl.String)),
-        container_id=pl.lit(resource.container_id, pl.String),
-        container_image_name=pl.lit(resource.container_image_name, pl.String),
+        service_name=pl.coalesce("service_name", "service", of("service_name")),
+        container_name=pl.coalesce("container_name", of("container_name")),
+        container_id=of("container_id"),
+        container_image_name=of("container_image_name"),
         # The host by its own word: `host` of a JSON record or of syslog.
-        host_name=pl.coalesce("host", "host_right", pl.lit(resource.host_name, pl.String)),
+        host_name=pl.coalesce("host", "host_right", of("host_name")),
     )
 
 
 RESULT = {
     **{name: kind for name, kind in LOGS.items() if name not in ("date", "problem", "problems", "pattern", "template",
        "fingerprint", "record_id", "origin")},
-    "seq": pl.Int32, "first_line": pl.Int64, "last_line": pl.Int64, "open": pl.Boolean, "dated": pl.Boolean,
+    "batch": pl.UInt32, "seq": pl.Int32, "first_line": pl.Int64, "last_line": pl.Int64, "open": pl.Boolean, "dated": pl.Boolean,
 }  # fmt: skip
 
 
@@ -191,28 +253,37 @@ def _result(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def open_from(records: pl.DataFrame, lines: pl.DataFrame) -> int:
-    """How many leading lines are surely complete; from there on a record may still grow.
+def open_from(found: Cut) -> list[int]:
+    """How many leading lines of each batch are surely complete; from there on a record may still grow.
 
     No record stands on both sides of the cut, and if possible the first one behind it has a time of its own, so that
     the records after it inherit the same times as if the stream had not been cut.
     """
-    total = lines.height
+    records = found.records.select("batch", "first", "last", "open", "dated")
+    ends = records["batch"].search_sorted(pl.int_range(len(found.resources), dtype=pl.UInt32, eager=True), side="right").to_list()
+    return [
+        _open_from(records.slice(begin, end - begin), found.lines["text"], start, stop)
+        for begin, end, start, stop in zip([0, *ends], ends, found.starts, found.starts[1:], strict=False)
+    ]
+
+
+def _open_from(records: pl.DataFrame, text: pl.Series, start: int, stop: int) -> int:
+    """The same for the records of one batch, whose lines stand from `start` to before `stop`."""
     if records.is_empty():
-        return total
+        return stop - start
     growing = records.filter("open")
-    cut = int(growing["first_line"].min()) if growing.height else total  # type: ignore[arg-type]
-    first, last = records["first_line"], records["last_line"]
+    bound = int(growing["first"].min()) if growing.height else stop  # type: ignore[arg-type]
+    first, last = records["first"], records["last"]
     reach = last.cum_max().shift(1, fill_value=-1)  # the last line of all records that begin earlier
-    legal = (reach < first) & (first <= cut)
-    at = _latest(first.filter(legal))
-    timed = _latest(first.filter(legal & records["dated"]))
+    legal = (reach < first) & (first <= bound)
+    at = _latest(first.filter(legal), start)
+    timed = _latest(first.filter(legal & records["dated"]), start)
     if at - timed < _LOOK_BACK:
         at = timed
-    if total - at > MAX_CARRY_ROWS or int(lines["text"].slice(at).str.len_bytes().sum()) > MAX_CARRY_BYTES:
-        return total
-    return at
+    if stop - at > MAX_CARRY_ROWS or int(text.slice(at, stop - at).str.len_bytes().sum()) > MAX_CARRY_BYTES:
+        return stop - start
+    return at - start
 
 
-def _latest(starts: pl.Series) -> int:
-    return int(starts[-1]) if starts.len() else 0
+def _latest(starts: pl.Series, otherwise: int) -> int:
+    return int(starts[-1]) if starts.len() else otherwise

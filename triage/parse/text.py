@@ -32,6 +32,13 @@ def apply_where(series: pl.Series, mask: pl.Series, change: Callable[[pl.Series]
     return pl.concat([series, changed]).gather(index)
 
 
+def contains_where(text: pl.Series, where: pl.Series, regex: str) -> pl.Series:
+    """Whether a text matches, asked only where it matters: false elsewhere, and for null."""
+    rows = where.arg_true()
+    found = text.gather(rows).str.contains(regex).fill_null(False)
+    return pl.repeat(False, text.len(), eager=True).scatter(rows, found)
+
+
 def clean(text: pl.Series) -> pl.Series:
     """Lines without ANSI sequences, carriage returns, NUL bytes and byte order marks."""
     dirty = text.str.contains(_DIRTY).fill_null(False)

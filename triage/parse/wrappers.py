@@ -17,13 +17,13 @@ from triage.parse.layout import ascii_classes, unnamed
 from triage.parse.text import clean
 from triage.schema import TIMESTAMP
 
-# Columns beside `text` that a carrier may know.
+# Columns beside `text`: which of the batches that are cut together a line is of, and what a carrier may know.
 KNOWN: dict[str, pl.DataType | type[pl.DataType]] = {
-    "observed_timestamp": TIMESTAMP, "log_iostream": pl.String, "service_name": pl.String, "container_name": pl.String,
+    "batch": pl.UInt32, "observed_timestamp": TIMESTAMP, "log_iostream": pl.String, "service_name": pl.String, "container_name": pl.String,
     "host": pl.String, "program": pl.String, "carrier_pid": pl.String, "carrier_level": pl.String,
     "carrier_local": pl.Datetime("us"), "chunk": pl.Boolean, "partial": pl.Boolean,
 }  # fmt: skip
-STREAM = ("service_name", "container_name", "log_iostream", "host", "program", "carrier_pid")
+STREAM = ("batch", "service_name", "container_name", "log_iostream", "host", "program", "carrier_pid")
 MAX_PIECES = 8192  # of one line (128 MB of 16 KiB pieces): what is longer goes on as a line of its own
 MAX_ROWS_BETWEEN = 2000  # physical lines of other streams between two lines that may belong together
 ROUNDS = 4
@@ -126,6 +126,8 @@ def _desktop(text: pl.Series) -> pl.DataFrame:
 
 
 WRAPPERS = (
+    # What `docker logs -t` prints: by its next character no CRI line (`stdout F …`). Asked first, because it is the most usual.
+    Wrapper("engine", rf"^{_STAMP}(?: (?:[^s]|$)|$)", _stamped),
     Wrapper("json-file", json_export.JSON_FILE, json_export.json_file),
     Wrapper("journal", json_export.JOURNAL, json_export.journal),
     Wrapper("text-payload", json_export.PAYLOAD, json_export.text_payload),
@@ -148,9 +150,6 @@ WRAPPERS = (
     *(Wrapper(form.name, form.test, form.take_off) for form in syslog.FORMS),
     Wrapper("desktop", unnamed(_DESKTOP), _desktop),
 )
-_STAMP_ALONE = next(wrapper for wrapper in WRAPPERS if wrapper.name == "stamp")
-# A line that is stamped by the engine and, by its next character, no CRI line (`stdout F …`).
-_ONLY_STAMPED = ascii_classes(rf"^{_STAMP}(?: (?:[^s]|$)|$)")
 _ANY = ascii_classes("|".join(f"(?:{wrapper.test})" for wrapper in WRAPPERS))
 
 
@@ -173,28 +172,30 @@ def unwrap(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _once(frame: pl.DataFrame, todo: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
     """Take one layer off the lines marked in `todo`; says which lines changed."""
-    rest = frame if todo.all() else frame.filter(todo)
-    done = [frame.filter(~todo).with_columns(changed=pl.lit(False))]
-    # What `docker logs -t` prints needs one question, not one for each carrier.
-    plain = bool(rest["text"].str.contains(_ONLY_STAMPED).all())
-    for wrapper in [_STAMP_ALONE] if plain else WRAPPERS:
-        if rest.is_empty():
-            break
+    untouched, rest = (frame.clear(), frame) if todo.all() else (frame.filter(~todo), frame.filter(todo))
+    done = []
+    for wrapper in WRAPPERS:
         mask = rest["text"].str.contains(ascii_classes(wrapper.test))
         if wrapper.unless:
             mask = mask & ~rest["text"].str.contains(ascii_classes(wrapper.unless))
         if not mask.any():
             continue
-        own = rest if mask.all() else rest.filter(mask)
+        taken = bool(mask.all())
+        own = rest if taken else rest.filter(mask)
         found = wrapper.take_off(own["text"])
-        own = own.with_columns(
-            found[name].cast(KNOWN[name]).fill_null(own[name]).alias(name) for name in found.columns if name != "text"
-        ).with_columns(clean(found["text"].fill_null("")).alias("text"))
-        done.append(own.with_columns(changed=pl.lit(True)))
-        rest = rest.filter(~mask)
-    done.append(rest.with_columns(changed=pl.lit(False)))
-    parts = [part for part in done if part.height]
-    whole = parts[0] if len(parts) == 1 else pl.concat(done).sort("first")
+        done.append(
+            own.with_columns(
+                *(found[name].cast(KNOWN[name]).fill_null(own[name]).alias(name) for name in found.columns if name != "text"),
+                clean(found["text"].fill_null("")).alias("text"),
+            )
+        )
+        rest = rest.clear() if taken else rest.filter(~mask)
+        if rest.is_empty():
+            break
+    parts = [(part, True) for part in done] + [(part, False) for part in (untouched, rest) if part.height]
+    if len(parts) == 1:
+        return parts[0][0], pl.Series([parts[0][1]]).new_from_index(0, frame.height)
+    whole = pl.concat([part.with_columns(changed=pl.lit(changed)) for part, changed in parts]).sort("first")
     return whole.drop("changed"), whole["changed"]
 
 
