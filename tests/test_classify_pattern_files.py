@@ -15,6 +15,7 @@ import pytest
 from triage.classify.library import Library
 from triage.classify.pattern import Pattern, in_order
 from triage.classify.pattern_file import parse_pattern, read_pattern
+from triage.classify.samples import Trial, checks
 from triage.classify.skeleton import new_pattern
 from triage.classify.toml_lines import toml_lines
 from triage.cli.patterns import parse_sample
@@ -48,6 +49,20 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PatternError, match="cannot read"):
         read_pattern(tmp_path / "x.toml", "x")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(GOOD, encoding="utf-8-sig")
+    assert read_pattern(tmp_path / "x.toml", "x").problem == "db.deadlock"
+
+
+def test_names_of_other_patterns_and_problems_are_checked_and_the_nearest_told() -> None:
+    wrong = _pattern("p", over=("postgres.eror",), leads_to=("task.fail", "nonsense"))
+    library = Library([wrong, _pattern("postgres.error")], {"task.failed": Library([wrong], {}).problem("task.failed")})
+    whole = next(check for check in checks([wrong]) if check.name == "whole").run(Trial(library, parse_sample, []))
+    assert "`over` names 'postgres.eror', which is no pattern: did you mean `postgres.error`?" in whole
+    assert "`leads_to` names 'task.fail', which is no problem: did you mean `task.failed`?" in whole
+    assert "`leads_to` names 'nonsense', which is no problem" in whole
 
 
 def _pattern(name: str, **changes: object) -> Pattern:

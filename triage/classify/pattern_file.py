@@ -85,6 +85,14 @@ class _Doc:
         raise self.error(path, f"`{path[-1]}` is {value!r}, which is not known", nearest(value, allowed))
 
 
+# What most often makes a file no TOML, by what the parser or the line says.
+_TOML_HINTS = (
+    ("^Cannot (?:overwrite|declare|mutate)", "a key stands once in its table, and a table once in the file: remove the second"),
+    ("[“”‘’]", "these are typographic quotes: write straight ones"),
+    ("", "check quotes and brackets on this line; write regexes in '''three single quotes'''"),
+)
+
+
 def nearest(value: str, allowed: Iterable[str]) -> str:
     """A hint: the nearest valid word, or all of them."""
     choices = list(allowed)
@@ -96,7 +104,7 @@ def read_pattern(path: Path, identifier: str, shown: str | None = None) -> Patte
     """Read one file. `shown` is the path that messages use; `identifier` is the path with dots."""
     name = shown or str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         raise PatternError(f"cannot read the pattern: {error}", name, "the file must be readable UTF-8 text") from None
     return parse_pattern(text, identifier, name)
@@ -110,7 +118,7 @@ def parse_pattern(text: str, identifier: str, shown: str) -> Pattern:
         place = re.search(r"line (\d+)", str(error))
         number = int(place[1]) if place else len(text.splitlines()) or 1
         reason = re.sub(r" \(at .*\)$", "", str(error))
-        hint = "check quotes and brackets on this line; write regexes in '''three single quotes'''"
+        hint = next(hint for sign, hint in _TOML_HINTS if re.search(sign, reason + "".join(text.splitlines()[number - 1 : number])))
         raise PatternError(f"not valid TOML: {reason}", f"{shown}:{number}", hint) from None
     doc = _Doc(shown, text)
     _check_keys(doc, data, "", ())

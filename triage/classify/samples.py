@@ -13,6 +13,7 @@ import polars as pl
 
 from triage.classify.library import Library
 from triage.classify.pattern import BENIGN, Hit, Miss, Pattern
+from triage.classify.pattern_file import nearest
 from triage.schema import EXTRACTABLE
 
 Parse = Callable[[str, str | None], pl.DataFrame]
@@ -96,13 +97,19 @@ def _whole(pattern: Pattern, library: Library) -> list[str]:
     elif pattern.keywords and not any(k in m.text for k in pattern.keywords for m in pattern.misses):
         wrong.append("no [[sample.miss]] is near: none contains a keyword")
     known = {p.id for p in library.patterns}
-    wrong += [f"`over` names {name!r}, which is no pattern" for name in pattern.over if name not in known]
-    wrong += [f"`leads_to` names {name!r}, which is no problem" for name in pattern.leads_to if name not in library.problems]
+    wrong += [f"`over` names {name!r}, which is no pattern{_close(name, known)}" for name in pattern.over if name not in known]
+    problems = library.problems
+    wrong += [f"`leads_to` names {name!r}, which is no problem{_close(name, problems)}" for name in pattern.leads_to if name not in problems]
     if pattern.problem != BENIGN:
         runbooks = library.problem(pattern.problem).runbooks
         missing = [f"runbooks/{pattern.problem}.{lang}.md" for lang in LANGUAGES if lang not in runbooks]
         wrong += [f"missing {name}" for name in missing]
     return wrong
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    hint = nearest(name, known)
+    return f": {hint}" if hint.startswith("did you mean") else ""
 
 
 def _hit(pattern: Pattern, hit: Hit, trial: Trial) -> list[str]:
