@@ -27,7 +27,7 @@ from triage.classify.redact import redact
 from triage.classify.template import with_template
 from triage.lake import table
 from triage.lake.table import Lake
-from triage.parse import ParseOptions, detect, parse
+from triage.parse import ParseOptions, cut, detect, open_from, parse
 from triage.parse.registry import layouts_for
 from triage.parse.wrappers import unwrap
 from triage.pipeline import as_lake
@@ -154,6 +154,17 @@ def test_a_batch_of_any_length_takes_the_same_few_steps(mixed: pl.DataFrame) -> 
     print(f"{half} steps for {MANY // 2} lines, {whole} for {MANY}")
     assert whole < 1.1 * half
     assert whole < 2000
+
+
+def test_many_small_batches_take_hardly_more_steps_than_one(mixed: pl.DataFrame) -> None:
+    parts = [(mixed.slice(n * 20, 20), Resource(f"service-{n}", source="app" if n % 2 else None)) for n in range(50)]
+    one = cut(parts[:1], ParseOptions())
+    one.read()  # what is only done once
+    few, many = (steps(lambda p=p: open_from(cut(p, ParseOptions()))) for p in (parts[:5], parts))  # type: ignore[misc]
+    read = steps(lambda: cut(parts, ParseOptions()).read())
+    print(f"{few} steps for 5 batches, {many} for 50, {read} with what records state")
+    assert many < few + 45 * 12  # of these alone each would take as many as all
+    assert read < 1500
 
 
 def test_layouts_seen_before_are_asked_first_and_alone(benign: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
