@@ -50,10 +50,13 @@ bench: $(VENV)/.test system  ## Speed against lnav, pgBadger, ripgrep and a Pyth
 gold: $(VENV)/.test  ## Accept what the report says now as the expected text
 	GOLD=accept $(BIN)/python -m pytest tests/test_report_model.py tests/test_report_render.py tests/test_report_digest.py
 
+vega: $(VENV)/.test  ## Pack the chart library again, from the pinned vl-convert
+	$(BIN)/python -m tests.vega
+
 stack: $(VENV)/.test system  ## Make sample_logs/ again from a run of the real stack
 	$(BIN)/python -m tests.stack record
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) .stack triage-demo build dist
 
-.PHONY: help install demo system lint test corpus diagnose chaos bench gold stack clean
+.PHONY: help install demo system lint test corpus diagnose chaos bench gold vega stack clean

@@ -19,7 +19,7 @@ from triage.analyse import (
     slow_queries,
     temp_files,
 )
-from triage.analyse.statements import fingerprint, relations, shape
+from triage.analyse.statements import _shape, fingerprint, relations, shape
 from triage.query import Session
 
 HOUR = Window(START, START + timedelta(hours=1))
@@ -189,3 +189,21 @@ class TestServer:
         assert (checkpoint.buffers, checkpoint.total_s, checkpoint.distance_kb) == (42, 0.011, 149)
         assert file.bytes == 2457600
         assert (pool.kind, pool.count, pool.limit) == ("pool", 1, 15)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT id FROM t WHERE id = 874431 AND status <> 'error' LIMIT 10",
+        "SELECT data->>'key7', data->'other' FROM t WHERE data->>'key7' = '5' AND tags @> '{1}'",
+        "SELECT now() - interval '5 days', '7'::int, $1, x[3], 1.5e3, -4 FROM \"t 6\" WHERE \"x\" = 7",
+        "SELECT date_trunc('day', at) FROM t WHERE name LIKE '%9%' AND note ILIKE 'a' || 'b' AND c = 'it''s 5'",
+        "INSERT INTO t (a, b) VALUES (1, 'a'), (2, 'b')",
+        "SELECT /* request 5 */ a -- of user 6\nFROM t WHERE d >= '2020-01-01'::date AND e = 'a' 'b'",
+        "SELECT $$a 5$$, $t$5$t$, E'it\\'s 5' = '6', to_char(x, 'YYYY')",
+        "VACUUM t5",
+        "SELECT not even = 'sql",
+    ],
+)
+def test_statements_made_alike_before_they_are_parsed_keep_their_shape(statement: str) -> None:
+    assert shape(statement) == _shape(statement)

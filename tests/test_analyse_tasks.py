@@ -22,6 +22,7 @@ from triage.analyse import (
     stopped,
     task_lives,
     task_summaries,
+    task_table,
 )
 from triage.errors import UsageError
 from triage.query import Session
@@ -141,7 +142,7 @@ class TestTaskLife:
         story.healthy(600)
         for second in range(5):
             story.task(100 + second, end="failed", problem="provider.timeout", name="shop.mail")
-        rows = {row.task_name: row for row in task_summaries(task_lives(lake(story), HOUR))}
+        rows = {row.task_name: row for row in task_summaries(task_table(lake(story), HOUR))}
         assert (rows["shop.mail"].tasks, rows["shop.mail"].failed) == (5, 5)
         assert rows["shop.render"].succeeded == rows["shop.render"].tasks
 

@@ -19,10 +19,10 @@ import pytest
 from tests.lake_factory import APP, START, Story, write
 from triage import analyse
 from triage.analyse.metrics import Counters, Family, Health, Sample, counted, metrics
-from triage.cli.metrics import server
 from triage.errors import UnavailableError
 from triage.query import Session
 from triage.report import openmetrics
+from triage.report.scraped import server
 from triage.schema import CONTAINER_STATS, SNAPSHOTS
 
 RULES = Path(__file__).parents[1] / "deploy" / "alerts.rules.yml"

@@ -18,4 +18,4 @@ INVISIBLE = {
 
 def visible(text: str) -> str:
     """The text, inert in a terminal and on a page."""
-    return text.translate(INVISIBLE)
+    return text if text.isprintable() else text.translate(INVISIBLE)  # hardly any text has one

@@ -49,7 +49,7 @@ from triage.analyse.novelty import new_templates, stopped
 from triage.analyse.postgres import checkpoints, lock_waits, saturation, temp_files
 from triage.analyse.requests import request_lives
 from triage.analyse.slow_queries import slow_queries
-from triage.analyse.tasks import task_lives, task_summaries, troubled
+from triage.analyse.tasks import task_lives, task_summaries, task_table, troubled, went_wrong
 
 __all__ = [
     "Alert",
@@ -99,8 +99,10 @@ __all__ = [
     "stopped",
     "task_lives",
     "task_summaries",
+    "task_table",
     "temp_files",
     "totals",
     "troubled",
     "unclassified_errors",
+    "went_wrong",
 ]

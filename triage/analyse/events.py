@@ -15,7 +15,7 @@ import polars as pl
 from triage import schema
 from triage.analyse.memory import memory_trends
 from triage.analyse.model import Settings, TaskLife, Window
-from triage.analyse.tasks import LOST_CHILD, task_lives
+from triage.analyse.tasks import LOST_CHILD, task_table, went_wrong
 from triage.query import Session
 
 KEYS = ("task_id", "request_id", "job_id", "user_id")
@@ -52,7 +52,7 @@ def problem_events(
 ) -> pl.DataFrame:
     """Events in the order of problem and time, with the columns of the query `problem_events`, `derived` and
     `attempt`: how often the task had been retried before."""
-    lives = task_lives(session, window, ahead) if lives is None else lives
+    lives = went_wrong(task_table(session, window, ahead)) if lives is None else lives
     params = {"since": window.start, "until": window.end, "ahead": json.dumps(dict(ahead or {}))}
     logged = session.named("problem_events", **params).with_columns(derived=pl.lit(False))
     state = container_problems(session, window, settings)

@@ -17,7 +17,7 @@ from triage.analyse.model import (
     TaskLife,
     Window,
 )
-from triage.analyse.tasks import FAILED, task_lives
+from triage.analyse.tasks import FAILED, task_table, went_wrong
 from triage.query import Session
 
 _LISTED = 50
@@ -33,7 +33,7 @@ def impact(
 ) -> Impact:
     """What went wrong in the window, or in an incident where its events are given."""
     settings = settings or Settings()
-    lives = task_lives(session, window) if lives is None else lives
+    lives = went_wrong(task_table(session, window)) if lives is None else lives
     events = problem_events(session, window, lives) if events is None else events
     hit = [life for life in lives if _hit(life, window)]
     routes = session.named(

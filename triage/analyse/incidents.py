@@ -22,7 +22,7 @@ from triage.analyse.events import ENGINE, LEAK, failures, problem_events
 from triage.analyse.grouping import Group, groups, reachable
 from triage.analyse.impact import impact
 from triage.analyse.model import Incident, Settings, TaskLife, Window
-from triage.analyse.tasks import task_lives
+from triage.analyse.tasks import task_table, went_wrong
 from triage.query import Session
 
 _EVIDENCE = 20
@@ -45,7 +45,7 @@ def incidents(
         return ()
     clocks = ahead(clock_skew(session, window))
     if lives is None or clocks:
-        lives = task_lives(session, window, clocks)
+        lives = went_wrong(task_table(session, window, clocks))
     events = failures(problem_events(session, window, lives, settings, clocks))
     activity = _corrected(session.named("activity", since=window.start, until=window.end), clocks)
     found = bursts(events, bounded, activity, settings)

@@ -41,7 +41,7 @@ class Execution:
 def slow_queries(session: Session, window: Window, most: int | None = None) -> tuple[SlowQuery, ...]:
     """Statements that a pattern calls slow, by shape, those that cost most time first."""
     params = {"since": window.start, "until": window.end}
-    each = executions(session.named("statements", **params))
+    each = executions(session.named("slow_statements", **params))
     waits = _waits(session.named("lock_waits", **params))
     slow = [_waited(execution, waits) for execution in each if execution.slow]
     shapes: dict[str, list[Execution]] = defaultdict(list)
@@ -53,7 +53,7 @@ def slow_queries(session: Session, window: Window, most: int | None = None) -> t
 
 
 def executions(statements: pl.DataFrame) -> list[Execution]:
-    """Executions from the query `statements`: a plan and its statement merged into one."""
+    """Executions from the query `slow_statements`: a plan and its statement merged into one."""
     merged: list[Execution] = []
     plans: dict[tuple[str, str | None], list[Execution]] = defaultdict(list)
     rows = statements.to_dicts()

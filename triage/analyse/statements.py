@@ -23,24 +23,49 @@ _LIST = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")
 _ROWS = re.compile(r"(\(\?(?:, ?\?)*\))(?:\s*,\s*\(\?(?:, ?\?)*\))+")
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
 _SPACE = re.compile(r"\s+")
+# What may differ between statements of one shape, and what must not be looked into while finding it.
+_APART = re.compile(
+    r"""(?P<comment>/\*(?!\+).*?\*/|--[^\n]*)
+      | (?:(?<![-\#@<>=&|!~*/%^?+])(?P<operator>=|<>|!=|<=|>=|<|>)\s*|\b(?P<like>I?LIKE)\s*)'(?:[^']|'')*'(?!\s*(?:::|'))
+      | /\*.*?\*/ | \$(\w*)\$.*?\$\4\$ | '(?:[^']|'')*' | "(?:[^"]|"")*"
+      | (?<![\w.$:%\[])(?P<whole>\d+)(?P<part>\.\d+)?(?![\w.])""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements that it passes through
 
 
-@lru_cache(maxsize=8192)
 def shape(statement: str) -> str:
     """The statement with its values masked."""
     text = statement.strip().rstrip(";").strip()
-    if len(text) <= _LONGEST:
+    return _shape(_alike(text)) if len(text) <= _LONGEST else _masked(text)
+
+
+def _alike(text: str) -> str:
+    """Values that no parser looks into made equal, so that statements of a shape are parsed once and not each."""
+    return text if "\\" in text else _APART.sub(_equal, text)  # an escaped quote is no end of a string
+
+
+def _equal(found: re.Match[str]) -> str:
+    if found["comment"]:
+        return " "
+    if found["whole"]:
+        return "1.5" if found["part"] else "1"
+    word = found["operator"] or found["like"]
+    return f"{word} 'x'" if word else found[0]
+
+
+@lru_cache(maxsize=8192)
+def _shape(text: str) -> str:
+    try:
+        parsed = sqlglot.parse_one(_PARAMETER.sub("NULL_PARAMETER", text), read="postgres")
+    except (SqlglotError, RecursionError, ValueError):
+        parsed = None
+    if parsed is not None and not isinstance(parsed, exp.Command):
         try:
-            parsed = sqlglot.parse_one(_PARAMETER.sub("NULL_PARAMETER", text), read="postgres")
+            return _masked(_lists(parsed.transform(_literal)).sql(dialect="postgres", comments=False))
         except (SqlglotError, RecursionError, ValueError):
-            parsed = None
-        if parsed is not None and not isinstance(parsed, exp.Command):
-            try:
-                return _masked(_lists(parsed.transform(_literal)).sql(dialect="postgres", comments=False))
-            except (SqlglotError, RecursionError, ValueError):
-                pass
+            pass
     return _masked(text)
 
 
@@ -51,8 +76,13 @@ def fingerprint(shaped: str) -> str:
 
 def relations(statement: str) -> tuple[str, ...]:
     """The tables a statement names, empty where it cannot be parsed."""
+    return _relations(_alike(statement))
+
+
+@lru_cache(maxsize=8192)
+def _relations(text: str) -> tuple[str, ...]:
     try:
-        parsed = sqlglot.parse_one(statement, read="postgres")
+        parsed = sqlglot.parse_one(text, read="postgres")
     except (SqlglotError, RecursionError, ValueError):
         return ()
     return tuple(sorted({table.name for table in parsed.find_all(exp.Table) if table.name}))

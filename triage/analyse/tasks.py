@@ -8,23 +8,40 @@ run for far longer than any other of its name.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+
+import polars as pl
 
 from triage.analyse.model import TaskLife, TaskSummary, Window
 from triage.query import Session
 
 LOST_CHILD = "its worker lost a child process"  # a reason that the query gives
 FAILED = ("failed", "timeout", "lost")
+_UNFINISHED = ("sent", "received", "running", "retrying", "stuck")
 
 
-def task_lives(session: Session, window: Window, ahead: Mapping[str, float] | None = None) -> tuple[TaskLife, ...]:
-    """Every task that a record of the window names, in order of first mention.
+def task_table(session: Session, window: Window, ahead: Mapping[str, float] | None = None) -> pl.DataFrame:
+    """Every task that a record of the window names, in order of first mention, in the columns of `task_lives`.
 
     `ahead` says by how many seconds the clocks of services are ahead.
     """
-    rows = session.named("task_lives", since=window.start, until=window.end, ahead=json.dumps(dict(ahead or {})))
-    return tuple(TaskLife(**row | {"record_ids": tuple(row["record_ids"])}) for row in rows.iter_rows(named=True))
+    return session.named("task_lives", since=window.start, until=window.end, ahead=json.dumps(dict(ahead or {})))
+
+
+def lives_of(table: pl.DataFrame) -> tuple[TaskLife, ...]:
+    """The rows as values; of a busy window only those that `went_wrong`."""
+    return tuple(TaskLife(**row | {"record_ids": tuple(row["record_ids"])}) for row in table.iter_rows(named=True))
+
+
+def task_lives(session: Session, window: Window, ahead: Mapping[str, float] | None = None) -> tuple[TaskLife, ...]:
+    """`task_table` as values."""
+    return lives_of(task_table(session, window, ahead))
+
+
+def went_wrong(table: pl.DataFrame) -> tuple[TaskLife, ...]:
+    """The tasks that did not go well: all that is ever asked for by name. Of millions that did, only sums are needed."""
+    wrong = pl.col("state").is_in([*FAILED, "stuck"]) | pl.col("late") | (pl.col("retries") > 0) | _twice()
+    return lives_of(table.filter(wrong))
 
 
 def troubled(lives: Sequence[TaskLife], most: int) -> tuple[TaskLife, ...]:
@@ -32,40 +49,38 @@ def troubled(lives: Sequence[TaskLife], most: int) -> tuple[TaskLife, ...]:
     return tuple(life for life in lives if life.state in (*FAILED, "stuck") or life.late or life.retries or life.duplicate)[-most:]
 
 
-def task_summaries(lives: Sequence[TaskLife]) -> tuple[TaskSummary, ...]:
-    """The lives added up by task name, the names with most failures first."""
-    named: dict[str, list[TaskLife]] = defaultdict(list)
-    for life in lives:
-        named[life.task_name or "(unknown)"].append(life)
-    rows = [_summary(name, of_name) for name, of_name in named.items()]
-    return tuple(sorted(rows, key=lambda row: (-row.failed, -row.tasks, row.task_name)))
+def _twice() -> pl.Expr:
+    """`TaskLife.duplicate`."""
+    return (pl.col("ends") > 1) | (pl.col("receipts") > pl.col("retries") + 1)
 
 
-def _summary(name: str, lives: list[TaskLife]) -> TaskSummary:
-    def count(*states: str) -> int:
-        return sum(life.state in states for life in lives)
+def task_summaries(table: pl.DataFrame) -> tuple[TaskSummary, ...]:
+    """The rows of `task_table` added up by task name, the names with most failures first."""
 
-    waits = sorted(max(0.0, life.wait_ms) for life in lives if life.wait_ms is not None)
-    runs = sorted(life.run_ms for life in lives if life.run_ms is not None)
-    return TaskSummary(
-        task_name=name,
-        tasks=len(lives),
-        received=sum(life.receipts > 0 for life in lives),
-        succeeded=count("succeeded"),
-        failed=count(*FAILED),
-        timeouts=count("timeout"),
-        retried=sum(life.retries > 0 for life in lives),
-        late=sum(life.late for life in lives),
-        lost=count("lost"),
-        stuck=count("stuck"),
-        unfinished=count("sent", "received", "running", "retrying", "stuck"),
-        duplicates=sum(life.duplicate for life in lives),
-        mean_wait_ms=_mean(waits),
-        p95_wait_ms=quantile(waits, 0.95),
-        mean_run_ms=_mean(runs),
-        p95_run_ms=quantile(runs, 0.95),
-        max_run_ms=runs[-1] if runs else None,
+    def count(condition: pl.Expr) -> pl.Expr:
+        return condition.sum().cast(pl.Int64)
+
+    state, wait, run = pl.col("state"), pl.col("wait_ms").clip(0.0), pl.col("run_ms")
+    named = table.group_by(pl.col("task_name").fill_null("(unknown)")).agg(
+        tasks=pl.len().cast(pl.Int64),
+        received=count(pl.col("receipts") > 0),
+        succeeded=count(state == "succeeded"),
+        failed=count(state.is_in(FAILED)),
+        timeouts=count(state == "timeout"),
+        retried=count(pl.col("retries") > 0),
+        late=count(pl.col("late")),
+        lost=count(state == "lost"),
+        stuck=count(state == "stuck"),
+        unfinished=count(state.is_in(_UNFINISHED)),
+        duplicates=count(_twice()),
+        mean_wait_ms=wait.mean(),
+        p95_wait_ms=wait.quantile(0.95, "linear"),
+        mean_run_ms=run.mean(),
+        p95_run_ms=run.quantile(0.95, "linear"),
+        max_run_ms=run.max(),
     )
+    rows = named.sort("failed", "tasks", "task_name", descending=[True, True, False])
+    return tuple(TaskSummary(**row) for row in rows.iter_rows(named=True))
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
@@ -76,7 +91,3 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triage import __version__
 from triage.cli.app import LakeOption, QuietOption, Run, VerboseOption, app, start
-from triage.errors import TriageError, UnavailableError, UsageError
+from triage.errors import UsageError
 
 if TYPE_CHECKING:
     from triage.analyse.metrics import Counters, Family, Health
 
-_FRESH_S = 5.0  # scrapes in quick succession get the same answer
 _ALERTS_OVER = timedelta(minutes=10)
 
 
@@ -45,52 +40,6 @@ def gathered(run: Run, counters: Counters) -> tuple[Family, ...]:
         return metrics(session, now, counts, alerts, health(run), __version__)
 
 
-def server(host: str, port: int, gather: Callable[[], tuple[Family, ...]]) -> ThreadingHTTPServer:
-    """Answers GET /metrics, in OpenMetrics where the scraper asks for it; 503 with the reason where there is no answer."""
-    from triage.report import openmetrics
-
-    lock = threading.Lock()
-    kept: list[tuple[float, tuple[Family, ...]]] = []
-
-    def fresh() -> tuple[Family, ...]:
-        with lock:
-            if not kept or time.monotonic() - kept[-1][0] > _FRESH_S:
-                kept[:] = [(time.monotonic(), gather())]
-            return kept[-1][1]
-
-    class Handler(BaseHTTPRequestHandler):
-        server_version = f"triage/{__version__}"
-        timeout = 30
-
-        def do_GET(self) -> None:
-            if self.path.partition("?")[0] not in ("/metrics", "/"):
-                self._answer(404, "text/plain; charset=utf-8", "see /metrics\n")
-                return
-            wanted = "application/openmetrics-text" in self.headers.get("Accept", "")
-            try:
-                told = openmetrics.text(fresh(), wanted)
-            except TriageError as error:
-                self._answer(503, "text/plain; charset=utf-8", f"{error.message}\n")
-                return
-            self._answer(200, openmetrics.OPENMETRICS if wanted else openmetrics.PLAIN, told)
-
-        def _answer(self, status: int, kind: str, text: str) -> None:
-            body = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Scrapes are no news."""
-
-    try:
-        return ThreadingHTTPServer((host, port), Handler)
-    except OSError as error:
-        raise UnavailableError(f"cannot listen: {error.strerror}", f"{host}:{port}", "give another --listen") from None
-
-
 @app.command(rich_help_panel="Look")
 def metrics(
     listen: Annotated[
@@ -109,6 +58,7 @@ def metrics(
     """
     from triage.analyse.metrics import Counters
     from triage.cli import stop_on_sigterm
+    from triage.report.scraped import server
 
     run = start(lake, quiet, verbose)
     host, _, port = listen.rpartition(":")

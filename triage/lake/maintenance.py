@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
@@ -21,7 +22,6 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from triage.errors import UnavailableError
 from triage.lake import parquet, state
-from triage.lake.parquet import rewriting
 from triage.lake.table import Lake, _translated
 from triage.schema import LOGS
 
@@ -89,13 +89,47 @@ def tidy(lake: Lake, today: date) -> None:
 
 
 def _join(lake: Lake, table: DeltaTable, size: int, days: list[tuple[str, str, str]] | None) -> tuple[int, int]:
+    if table is lake.table:
+        return _joined(lake, size, days)
     with lake.alone(), _translated(lake.path):
         table.update_incremental()
-        done = table.optimize.compact(
-            partition_filters=days, target_size=size, max_concurrent_tasks=1,
-            writer_properties=rewriting() if table is lake.table else None,
-        )  # fmt: skip
+        done = table.optimize.compact(partition_filters=days, target_size=size, max_concurrent_tasks=1)
     return int(done["numFilesRemoved"]), int(done["numFilesAdded"])
+
+
+def _joined(lake: Lake, size: int, days: list[tuple[str, str, str]] | None) -> tuple[int, int]:
+    """The same for the records, which have an order of their own: in a commit for each new file."""
+    removed = added = 0
+    with lake.alone(), _translated(lake.path):
+        lake.refresh()
+        lake.widen()
+        for files in _worth_joining(_files(lake, days), size):
+            day = files[0]["date"]
+            made = parquet.rewrite(lake.table, day, [file["path"] for file in files])
+            moment = int(now().timestamp() * 1000)
+            gone = [RemoveAction(file["path"], False, moment, None, {"date": day.isoformat()}) for file in files]
+            try:
+                lake.table.create_write_transaction([*gone, made], "append", lake.table.schema(), ["date"])
+            except BaseException:
+                parquet.discard(lake.table, [made])
+                raise
+            lake.refresh()
+            removed, added = removed + len(files), added + 1
+    return removed, added
+
+
+def _worth_joining(files: pl.DataFrame, size: int) -> Iterator[list[dict[str, Any]]]:
+    """Neighbours in time of one day that together make at most `size` bytes."""
+    for _, of_day in files.filter(pl.col("bytes") < size).group_by("date", maintain_order=True):
+        some: list[dict[str, Any]] = []
+        for file in of_day.iter_rows(named=True):
+            if some and sum(other["bytes"] for other in some) + file["bytes"] > size:
+                if len(some) > 1:
+                    yield some
+                some = []
+            some.append(file)
+        if len(some) > 1:
+            yield some
 
 
 def vacuum(lake: Lake) -> int:
@@ -229,18 +263,24 @@ def _reclassified(
         told(day)
 
 
-def _files(lake: Lake) -> pl.DataFrame:
+def _files(lake: Lake, days: list[tuple[str, str, str]] | None = None) -> pl.DataFrame:
+    """The files of the records by day and time."""
     with _translated(lake.path):
         actions = pl.DataFrame(lake.table.get_add_actions(flatten=True))
     if actions.is_empty():
-        return pl.DataFrame(schema={"path": pl.String, "date": pl.Date, "records": pl.Int64})
-    return actions.select("path", date=pl.col("partition.date").cast(pl.Date), records="num_records")
+        return pl.DataFrame(schema={"path": pl.String, "date": pl.Date, "records": pl.Int64, "bytes": pl.Int64})
+    files = actions.select(
+        "path", date=pl.col("partition.date").cast(pl.Date), records="num_records", bytes="size_bytes", since="min.timestamp"
+    ).sort("date", "since", "path")
+    for _, how, day in days or ():
+        files = files.filter(pl.col("date") >= date.fromisoformat(day) if how == ">=" else pl.col("date") < date.fromisoformat(day))
+    return files
 
 
 def _rewritten(lake: Lake, path: str, day: date, classified: Callable[[pl.DataFrame], pl.DataFrame]) -> AddAction:
     with _translated(lake.path):
-        records = from_arrow(parquet.read(lake.table, path, day))
-    changed = classified(records).select(list(LOGS)).sort("service_name", "timestamp", "origin", "position")
+        records = parquet.read(lake.table, path, day)
+    changed = classified(records).select(list(LOGS))
     if changed.height != records.height:  # would lose lines
         raise UnavailableError("reclassifying changed the number of records", f"{lake.path}/{path}")
     with _translated(lake.path):
@@ -266,14 +306,6 @@ def _discard(lake: Lake, made: dict[str, AddAction]) -> None:
     lake.refresh()
     kept = set(_files(lake)["path"])
     parquet.discard(lake.table, [action.path for action in made.values() if action.path not in kept])
-
-
-def from_arrow(frame: pl.DataFrame) -> pl.DataFrame:
-    """A stored frame with the columns and types of LOGS; columns of a younger schema are null."""
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None, kind).alias(name)).cast(kind)
-        for name, kind in LOGS.items()
-    )
 
 
 def now() -> datetime:

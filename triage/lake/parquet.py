@@ -1,14 +1,14 @@
 """How records become Parquet: the types, the encodings and the filters made for the questions that are asked.
 
 Appended files are written with Arrow's own writer, at a third of what the same costs through Delta's query engine,
-and named to Delta by an action each. Files that maintenance joins are rewritten by Delta with `rewriting()`.
+and named to Delta by an action each.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -17,13 +17,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
-from deltalake import BloomFilterProperties, ColumnProperties, DeltaTable, WriterProperties
+from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
-from triage.schema import ATTRIBUTES
+from triage.schema import APART, ATTRIBUTES, ERROR_NUMBER, LOGS
 
 _ROW_GROUP = 64 << 10  # small enough that a question for a minute or a task reads little
+_KIND = 2 << 10  # fewer of a kind are not worth a row group of their own
+_STRETCH = 256 << 10  # records that are put in order together: some hundred MB
+_TROUBLE = (pl.col("severity_number") >= ERROR_NUMBER).fill_null(False) | pl.col("problem").is_not_null()
 _LEVEL = 1  # of zstd: 3 takes half as long again, and the files are no smaller
 # Lookups by key are answered from the filter, where a row group's minimum and maximum say nothing.
 _LOOKUPS = ("task_id", "request_id", "job_id", "user_id", "trace_id", "record_id")
@@ -40,16 +43,66 @@ _BOUNDED = ("timestamp", "service_name")  # in Delta's own statistics, by which 
 _MAP = pa.map_(pa.string(), pa.string())
 
 
+def stored_schema() -> pa.Schema:
+    """The columns of a table of records, as Delta has them."""
+    return arrow(with_apart(pl.DataFrame(schema=LOGS))).schema
+
+
+def with_apart(records: pl.DataFrame) -> pl.DataFrame:
+    """The records with the attributes of APART beside the map."""
+    entries = records.select(_row=pl.int_range(pl.len()), entry="attributes").explode("entry").unnest("entry")
+    found = records.select(_row=pl.int_range(pl.len()))
+    for column, name in APART.items():
+        own = entries.filter(pl.col("key") == name).select("_row", pl.col("value").alias(column))
+        found = found.join(own, on="_row", how="left", maintain_order="left")
+    return records.hstack(found.drop("_row"))
+
+
+def in_order(records: pl.DataFrame) -> pl.DataFrame:
+    """Trouble first, then service by service and family by family, each in order of time; of equal times, by place.
+
+    What is asked for lies together: who asks for problems reads none of the many records without, and who asks for
+    statements only the database's.
+    """
+    keys = [*(name for name in ("service_name", "source") if records[name].n_unique() > 1), "timestamp"]
+    keys += ["origin"] if records["origin"].n_unique() > 1 else []  # nearly all commits have one: texts need not be compared
+    return records.sort(~_TROUBLE, *keys, "position")
+
+
 def append(table: DeltaTable, records: pl.DataFrame) -> list[AddAction]:
-    """Write sorted records (columns of LOGS) into the table's place, a file for each date; the actions that add them."""
+    """Write records (columns of LOGS) into the table's place, a file for each date; the actions that add them."""
     place = _place(table)
-    return [_written(place, day, part) for day, part in _by_date(records)]
+    return [write(place, day, [part], new=True) for day, part in _by_date(records)]
+
+
+def rewrite(table: DeltaTable, day: date, paths: Sequence[str]) -> AddAction:
+    """The action that adds one file with the records of some of a day, put in order stretch by stretch of time."""
+    place = _place(table)
+    return write(place, day, _stretches(table, day, paths), new=False)
+
+
+def _stretches(table: DeltaTable, day: date, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The records of files (in order of time), so many at a time as fit well in memory."""
+    gathered: list[pl.DataFrame] = []
+    height = 0
+    for path in paths:
+        with _place(table).open_input_file(path) as stored:
+            file = pq.ParquetFile(stored)
+            for number in range(file.num_row_groups):
+                part = of_schema(pl.DataFrame(file.read_row_group(number)).with_columns(date=pl.lit(day)))
+                gathered.append(part)
+                height += part.height
+        if height >= _STRETCH:  # between files only: each is a stretch of time of its own
+            yield pl.concat(gathered)
+            gathered, height = [], 0
+    if gathered:
+        yield pl.concat(gathered)
 
 
 def read(table: DeltaTable, path: str, day: date) -> pl.DataFrame:
     """One of the table's files, with its date."""
     with _place(table).open_input_file(path) as stored:
-        return pl.DataFrame(pq.read_table(stored)).with_columns(date=pl.lit(day))
+        return of_schema(pl.DataFrame(pq.read_table(stored)).with_columns(date=pl.lit(day)))
 
 
 def discard(table: DeltaTable, paths: Iterable[str]) -> None:
@@ -74,27 +127,55 @@ def _by_date(records: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
         yield day, (records if len(days) == 1 else records.filter(pl.col("date") == day)).drop("date")
 
 
-def _written(place: pyarrow.fs.FileSystem, day: date, records: pl.DataFrame) -> AddAction:
+def write(place: pyarrow.fs.FileSystem, day: date, stretches: Iterable[pl.DataFrame], *, new: bool) -> AddAction:
+    """One file of stretches of a day's records; `new`: they were not in the table before."""
     path = f"date={day.isoformat()}/part-{uuid.uuid4()}.zstd.parquet"
-    rows = arrow(records, views=True)
-    filtered = {name: {"ndv": _distinct(records[name]), "fpp": 0.01} for name in _LOOKUPS}
-    flat = [name for name in rows.column_names if name not in ("attributes", "problems")]
     place.create_dir(f"date={day.isoformat()}")
+    told = _Statistics()
     try:
         with place.open_output_stream(path) as out:
-            pq.write_table(
-                rows, out, row_group_size=_ROW_GROUP, compression="zstd", compression_level=_LEVEL, store_schema=False,
-                use_dictionary=[*(name for name in flat if name not in _UNIQUE), *_NESTED],
-                write_statistics=[name for name in flat if name not in _TEXTS],
-                column_encoding=_ENCODINGS, bloom_filter_options={name: to for name, to in filtered.items() if to["ndv"]},
-            )  # fmt: skip
+            writer = None
+            for stretch in stretches:
+                ordered = in_order(stretch)
+                rows = arrow(with_apart(ordered.drop("date", strict=False)), views=True)
+                writer = writer or _writer(out, rows.schema, ordered)
+                for start, length in _groups(ordered):
+                    writer.write_table(rows.slice(start, length), row_group_size=length)
+                told.add(ordered)
+            if writer is not None:
+                writer.close()
             size = out.tell()
     except OSError:
         with suppress(OSError):  # a disk that is full needs the room
             place.delete_file(path)
         raise
     moment = int(datetime.now(UTC).timestamp() * 1000)
-    return AddAction(path, size, {"date": day.isoformat()}, moment, True, json.dumps(_statistics(records)))
+    return AddAction(path, size, {"date": day.isoformat()}, moment, new, told.json())
+
+
+def _writer(out: Any, schema: pa.Schema, sample: pl.DataFrame) -> pq.ParquetWriter:
+    filtered = {name: {"ndv": _distinct(sample[name]), "fpp": 0.01} for name in _LOOKUPS}
+    flat = [name for name in schema.names if name not in ("attributes", "problems")]
+    return pq.ParquetWriter(
+        out, schema, compression="zstd", compression_level=_LEVEL, store_schema=False,
+        use_dictionary=[*(name for name in flat if name not in _UNIQUE), *_NESTED],
+        write_statistics=[name for name in flat if name not in _TEXTS],
+        column_encoding=_ENCODINGS, bloom_filter_options={name: to for name, to in filtered.items() if to["ndv"]},
+    )  # fmt: skip
+
+
+def _groups(ordered: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    """Where row groups begin, and how long they are: none holds two kinds of records, unless there are few of each."""
+    kinds = ordered.select(pl.struct(_TROUBLE.alias("trouble"), "service_name", "source").rle().struct.field("len"))
+    start = length = 0
+    for run in [*kinds.to_series(), _ROW_GROUP]:
+        if length and (length >= _KIND or run >= _KIND):
+            parts = -(-length // _ROW_GROUP)
+            for number in range(parts):
+                begin, end = start + number * length // parts, start + (number + 1) * length // parts
+                yield begin, end - begin
+            start, length = start + length, 0
+        length += run
 
 
 def _distinct(values: pl.Series) -> int:
@@ -102,30 +183,40 @@ def _distinct(values: pl.Series) -> int:
     return min(_ROW_GROUP, len(values) - values.null_count())
 
 
-def _statistics(records: pl.DataFrame) -> dict[str, Any]:
-    bounds = {name: (records[name].min(), records[name].max()) for name in _BOUNDED}
-    return {
-        "numRecords": records.height,
-        "minValues": {name: _plain(low) for name, (low, _) in bounds.items() if low is not None},
-        "maxValues": {name: _plain(high) for name, (_, high) in bounds.items() if high is not None},
-        "nullCount": {name: records[name].null_count() for name in _BOUNDED},
-    }
+class _Statistics:
+    """Of a file, for Delta."""
+
+    def __init__(self) -> None:
+        self._bounds = pl.DataFrame()
+        self._rows = 0
+
+    def add(self, records: pl.DataFrame) -> None:
+        told = records.select(
+            *(getattr(pl.col(name), what)().alias(f"{what} {name}") for name in _BOUNDED for what in ("min", "max", "null_count"))
+        )
+        self._bounds = pl.concat([self._bounds, told]) if self._bounds.width else told
+        self._rows += records.height
+
+    def json(self) -> str:
+        def of(what: str, how: str) -> dict[str, Any]:
+            found = {name: getattr(self._bounds[f"{what} {name}"], how)() for name in _BOUNDED} if self._rows else {}
+            return {name: _plain(value) for name, value in found.items() if value is not None}
+
+        return json.dumps(
+            {"numRecords": self._rows, "minValues": of("min", "min"), "maxValues": of("max", "max"), "nullCount": of("null_count", "sum")}
+        )
+
+
+def of_schema(frame: pl.DataFrame) -> pl.DataFrame:
+    """A stored frame with the columns and types of LOGS; columns of a younger schema are null."""
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None, kind).alias(name)).cast(kind)
+        for name, kind in LOGS.items()
+    )
 
 
 def _plain(value: Any) -> Any:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, datetime) else value
-
-
-def rewriting() -> WriterProperties:
-    """How Delta writes files anew: zstd, dictionaries, row groups and filters like those of appended ones."""
-    sieve = BloomFilterProperties(True, 0.01, 10_000)
-    columns = {name: ColumnProperties(bloom_filter_properties=sieve) for name in _LOOKUPS}
-    columns["record_id"] = ColumnProperties(False, bloom_filter_properties=sieve, encoding=_ENCODINGS["record_id"])
-    columns |= {name: ColumnProperties(False, encoding=_ENCODINGS[name]) for name in _RISING}
-    columns |= {name: ColumnProperties(False, statistics_enabled="NONE") for name in _TEXTS}
-    return WriterProperties(
-        compression="ZSTD", compression_level=3, max_row_group_size=_ROW_GROUP, column_properties=columns
-    )
 
 
 def arrow(records: pl.DataFrame, *, views: bool = False) -> pa.Table:

@@ -75,7 +75,7 @@ class Lake:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folder.chmod(0o700)
             DeltaTable.create(
-                self.path, parquet.arrow(pl.DataFrame(schema=LOGS)).schema, mode="ignore", partition_by=["date"],
+                self.path, parquet.stored_schema(), mode="ignore", partition_by=["date"],
                 name=_LOGS_NAME, storage_options=self.storage_options, configuration=KEEPING,
             )  # fmt: skip
 
@@ -104,14 +104,13 @@ class Lake:
         """Store records (columns of LOGS) and cursors in one commit, all or nothing."""
         for name in transactions:
             self.version_of(name)
-        ordered = _ordered(records.select(list(LOGS)))
         properties = CommitProperties(app_transactions=[Transaction(k, v) for k, v in sorted(transactions.items())])
         with self._locked(fcntl.LOCK_SH), _translated(self.path):
             self._hold_to(transactions)
             try:
-                self._widen()
+                self.widen()
                 self.table.create_write_transaction(
-                    [*parquet.append(self.table, ordered)], "append", self.table.schema(), ["date"],
+                    [*parquet.append(self.table, records.select(list(LOGS)))], "append", self.table.schema(), ["date"],
                     commit_properties=properties,
                 )  # fmt: skip
             except CommitFailedError as error:
@@ -119,12 +118,12 @@ class Lake:
             self.table.update_incremental()
         self._versions.update(transactions)
 
-    def _widen(self) -> None:
-        """Columns that the lake of an older version lacks."""
+    def widen(self) -> None:
+        """Add the columns that the lake of an older version lacks."""
         known = {field.name for field in self.table.schema().fields}
-        if missing := [name for name in LOGS if name not in known]:
-            fields = Schema.from_arrow(parquet.arrow(pl.DataFrame(schema=LOGS)).schema).fields
-            self.table.alter.add_columns([field for field in fields if field.name in missing])
+        wanted = Schema.from_arrow(parquet.stored_schema()).fields
+        if missing := [field for field in wanted if field.name not in known]:
+            self.table.alter.add_columns(missing)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -215,13 +214,6 @@ class Lake:
 def files_of(table: DeltaTable) -> list[str]:
     """The files of a table as a reader opens them: Delta spells paths on a disk like addresses, a space as %20."""
     return sorted(uri if "://" in uri else unquote(uri) for uri in table.file_uris())
-
-
-def _ordered(records: pl.DataFrame) -> pl.DataFrame:
-    """By day, service and time; of equal times, by place."""
-    keys = ("date", "service_name", "timestamp", "origin", "position")
-    # Of one service and day, as nearly all commits are, texts need not be compared.
-    return records.sort([name for name in keys if name in ("timestamp", "position") or records[name].n_unique() > 1])
 
 
 def _only_own(folder: Path) -> bool:

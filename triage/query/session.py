@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ import pyarrow as pa
 from triage import schema, when
 from triage.errors import UnavailableError, UsageError
 from triage.query import named as named_queries
+from triage.query.gathered import Gathered
 from triage.query.named import NamedQuery
 
 MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
@@ -46,6 +48,7 @@ _TYPES: dict[Any, str] = {
     pl.List(pl.String): "VARCHAR[]",
 }
 _EXPLAIN = re.compile(r"(?i)\s*EXPLAIN\s+(?:ANALYZE\s+|\([^()]*\)\s*)*")
+_KEPT = 64 << 20  # bytes of an answer that is kept while others are asked for
 _NO_ROOM = (duckdb.OutOfMemoryException, duckdb.InterruptException, duckdb.PermissionException)
 _NEXT_STEP = {
     "BinderException": "the columns are listed by: triage sql 'DESCRIBE logs'",
@@ -78,10 +81,12 @@ class Session:
             name: tuple(_path(str(file)) for file in files)
             for name, files in {"logs": lake_files, **dict.fromkeys(schema.STATE, ()), **(state or {})}.items()
         }
+        self._gathered: Gathered | None = None
         self._queries = named_queries.shipped()
         for folder in sql_dirs:
             self._queries |= named_queries.load_folder(folder)
         self._connection = duckdb.connect(":memory:")
+        self._others = self._connection.cursor(), self._connection.cursor()  # for what is gathered
         self._prepare(memory_limit)
         self._most = when.size(memory_limit)  # of a result
 
@@ -112,16 +117,41 @@ class Session:
         if name not in self._queries:
             raise named_queries.unknown(name, self._queries)
         query = self._queries[name]
-        return self.sql(query.sql, query.bind(params))
+        bound = query.bind(params)
+        if self._gathered is None:
+            return self.sql(query.sql, bound)
+        asked = f"{name} {sorted(bound.items())}"
+        if (known := self._gathered.answers.get(asked)) is None:
+            if not self.unsafe:
+                self._check(query.sql)
+            with self._limited():
+                known = self._run(query.sql, bound, self._gathered.connection(bound))
+            if known.estimated_size() <= _KEPT:
+                self._gathered.answers[asked] = known
+        return known
+
+    @contextmanager
+    def gathered(self, since: datetime, until: datetime) -> Iterator[None]:
+        """Meanwhile, many questions about a stretch of time cost little more than one: what most of them ask for, the
+        records with trouble and the answered requests, is read from the files once; equal questions are answered once."""
+        self._gathered = Gathered(self._connection, *self._others, since, until)
+        try:
+            yield
+        finally:
+            self._gathered.close()
+            self._gathered = None
 
     def _prepare(self, memory_limit: str) -> None:
         connection = self._connection
-        for option, value in (("TimeZone", "UTC"), ("memory_limit", memory_limit)):
-            connection.execute(f"SET {option}={_literal(value)}")
+        for each in (connection, *self._others):  # the zone is each connection's own
+            each.execute("SET TimeZone='UTC'")
+        connection.execute(f"SET memory_limit={_literal(memory_limit)}")
+        connection.execute("SET parquet_metadata_cache=true")  # the files never change; a report asks a hundred times
         connection.execute("SET autoinstall_known_extensions=false")
         connection.execute("SET autoload_known_extensions=false")
         for name in self._tables:
             self._view(name)
+        connection.execute(f"CREATE VIEW logs AS SELECT {', '.join(map(_quoted, schema.LOGS))} FROM stored")
         for view in sorted(_VIEWS.glob("*.sql")):
             connection.execute(f"CREATE VIEW {view.stem} AS {view.read_text(encoding='utf-8')}")
         for macro in sorted(_MACROS.glob("*.sql")):
@@ -133,10 +163,10 @@ class Session:
             connection.execute("SET lock_configuration=true")
 
     def _view(self, table: str) -> None:
-        columns = {"logs": schema.LOGS, **schema.STATE}[table]
+        name = "stored" if table == "logs" else table
         while True:
             try:
-                self._connection.execute(f"CREATE OR REPLACE VIEW {table} AS {self._stored(self._tables[table], columns)}")
+                self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS {self._stored(table)}")
             except duckdb.Error as error:
                 if not self._left_out(error):
                     raise UnavailableError(f"the lake cannot be read: {_first_line(error)}") from None
@@ -166,18 +196,41 @@ class Session:
             return isinstance(error, _NO_ROOM)
         return True
 
-    def _stored(self, files: Sequence[str], wanted: Mapping[str, Any]) -> str:
-        """The SELECT behind a table: every column of the schema in its type, null where the files lack it."""
+    def _stored(self, table: str) -> str:
+        """The SELECT behind a table: every column of the schema in its type, null where the files lack it.
+
+        `stored` is that of `logs` with the attributes of `schema.APART`, for files from before they were kept apart, too.
+        """
+        files = self._tables[table]
+        wanted = {"logs": schema.LOGS, **schema.STATE}[table]
         if not files:
-            columns = ", ".join(f'CAST(NULL AS {_sql_type(kind)}) AS "{name}"' for name, kind in wanted.items())
-            return f"SELECT {columns} WHERE false"
+            columns = [f"CAST(NULL AS {_sql_type(kind)}) AS {_quoted(name)}" for name, kind in wanted.items()]
+            columns += [f"CAST(NULL AS VARCHAR) AS {name}" for name in schema.APART if table == "logs"]
+            return f"SELECT {', '.join(columns)} WHERE false"
+        if table != "logs":
+            return self._selected(files, wanted)
+        apart = self._having(files, next(iter(schema.APART)))
+        parts = [(files, True)] if len(apart) == len(files) else [(tuple(apart), True), (tuple(set(files) - apart), False)]
+        return " UNION ALL ".join(self._selected(some, wanted, kept) for some, kept in parts if some)
+
+    def _having(self, files: Sequence[str], column: str) -> set[str]:
+        """The files that have a column."""
+        asked = f"SELECT DISTINCT file_name FROM parquet_schema({_list(files)}) WHERE name = {_literal(column)}"
+        return {str(row[0]) for row in self._connection.execute(asked).fetchall()}
+
+    def _selected(self, files: Sequence[str], wanted: Mapping[str, Any], apart: bool | None = None) -> str:
         source = (
-            f"read_parquet({_list(files)}, union_by_name=true, hive_partitioning=true, hive_types={{'date': DATE}})"
+            f"read_parquet({_list(sorted(files))}, union_by_name=true, hive_partitioning=true, hive_types={{'date': DATE}})"
         )
         described = self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         stored = {str(row[0]): str(row[1]) for row in described}
-        columns = ", ".join(_column(name, _sql_type(kind), stored.get(name)) for name, kind in wanted.items())
-        return f"SELECT {columns} FROM {source}"
+        columns = [_column(name, _sql_type(kind), stored.get(name)) for name, kind in wanted.items()]
+        if apart:
+            columns += schema.APART
+        elif apart is not None:
+            attributes = _column("attributes", _TYPES[schema.ATTRIBUTES], stored.get("attributes")).removesuffix(' AS "attributes"')
+            columns += [f"({attributes})[{_literal(name)}] AS {column}" for column, name in schema.APART.items()]
+        return f"SELECT {', '.join(columns)} FROM {source}"
 
     def _check(self, text: str) -> None:
         try:
@@ -194,14 +247,16 @@ class Session:
             kind = statements[0].type.name
             raise UsageError(f"only SELECT is allowed here, not {kind}", hint="the lake is read-only for queries")
 
-    def _run(self, text: str, params: Mapping[str, object] | None) -> pl.DataFrame:
+    def _run(
+        self, text: str, params: Mapping[str, object] | None, connection: duckdb.DuckDBPyConnection | None = None
+    ) -> pl.DataFrame:
         while True:
             try:
-                relation = self._connection.sql(text, params=dict(params) if params else None)
+                relation = (connection or self._connection).sql(text, params=dict(params) if params else None)
                 # EXPLAIN, and with unsafe=True whatever gives no rows, has no relation.
                 frame = pl.DataFrame() if relation is None else _frame(relation, self._most)
             except KeyboardInterrupt:
-                self._connection.interrupt()
+                self._interrupt()
                 raise
             except RuntimeError as error:
                 # DuckDB sees Ctrl-C before Python does, and raises this class for it.
@@ -220,12 +275,16 @@ class Session:
             else:
                 return frame
 
+    def _interrupt(self) -> None:
+        for each in (self._connection, *self._others):
+            each.interrupt()
+
     @contextmanager
     def _limited(self) -> Iterator[None]:
         if self.timeout_s is None:
             yield
             return
-        timer = threading.Timer(self.timeout_s, self._connection.interrupt)
+        timer = threading.Timer(self.timeout_s, self._interrupt)
         timer.daemon = True
         timer.start()
         try:
@@ -292,6 +351,10 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 def _path(uri: str) -> str:
     return uri.removeprefix("file://")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _literal(value: str) -> str:

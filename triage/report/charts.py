@@ -1,4 +1,4 @@
-"""Vega-Lite specifications of the page's charts, made with Altair, in data only: no colours, no zone, no words.
+"""Vega-Lite specifications of the page's charts, in data only: no colours, no zone, no words.
 
 Colours are CSS variables that the page resolves, so that light and dark need no second specification.
 All charts have the parameters `low`, `high` (what is in sight) and `from`, `to` (what is selected), in
@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from statistics import median
 from typing import Any
-
-import altair as alt
 
 from triage.analyse.model import Incident
 from triage.report.parts import Axis, Lane, Mark, Report, Series
@@ -39,18 +37,19 @@ _UNITS = {
     "number": "floor(datum.value) == datum.value ? format(datum.value, ',') : ''",
     "count": "floor(datum.value) == datum.value ? format(datum.value, ',') : ''",
 }
-Chart = Any  # Altair's own types do not survive layering
+Spec = dict[str, Any]
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 TONE = {"critical": "error", "error": "error", "warning": "warning", "info": "info"}
 COLOURS = ("var(--soft)", "var(--link)", "var(--cause)", "var(--warning)")
 
 
-def specs(report: Report, texts: Texts) -> dict[str, Any]:
+def specs(report: Report, texts: Texts) -> dict[str, Spec]:
     """Each chart by the name that the page's markup gives it."""
     last = report.series[-1].name if report.series else None
     charts = {s.name: _series(report.axis, s, report.incidents, s.name == last) for s in report.series}
     if report.lanes or report.marks:
         charts["timeline"] = _timeline(report, texts)
-    return {name: chart.to_dict() for name, chart in charts.items()}
+    return charts
 
 
 def shown(lanes: Sequence[Lane]) -> tuple[Lane, ...]:
@@ -73,42 +72,47 @@ def short_names(services: Sequence[str]) -> dict[str, str]:
     return short if len(set(short.values())) == len(distinct) else {name: name for name in distinct}
 
 
-def _data(values: list[Any]) -> Any:
-    return alt.InlineData(values=values)
-
-
 def many_days(axis: Axis) -> bool:
     return axis.step_s * axis.steps > 86400
 
 
-def _time(axis: Axis, labels: bool = True) -> alt.X:
-    return alt.X(
-        "t:T",
-        title=None,
-        scale=alt.Scale(type="utc", domainMin=alt.ExprRef("low"), domainMax=alt.ExprRef("high"), nice=False),
-        axis=alt.Axis(
-            grid=False, tickCount=8, labels=labels, ticks=labels, labelOverlap=True, labelExpr=_CLOCK[many_days(axis)],
+def _data(values: list[Any]) -> Spec:
+    return {"values": values}
+
+
+def _expr(text: str) -> Spec:
+    return {"expr": text}
+
+
+def _time(axis: Axis, labels: bool = True) -> Spec:
+    return {
+        "field": "t", "type": "temporal", "title": None,
+        "scale": {"type": "utc", "domainMin": _expr("low"), "domainMax": _expr("high"), "nice": False},
+        "axis": {
+            "grid": False, "tickCount": 8, "labels": labels, "ticks": labels, "labelOverlap": True,
+            "labelExpr": _CLOCK[many_days(axis)],
             # A label that stands over the edge would make this plot narrower than its neighbours.
-            labelBound=True,
-        ),
-    )
+            "labelBound": True,
+        },
+    }  # fmt: skip
 
 
-def _params(axis: Axis) -> list[alt.Parameter]:
+def _params(axis: Axis) -> list[Spec]:
     start = int(axis.start.timestamp() * 1000)
     values = {"low": start, "high": start + axis.steps * axis.step_s * 1000, "from": 0, "to": 0}
-    return [alt.param(name=name, value=value) for name, value in values.items()]
+    return [{"name": name, "value": value} for name, value in values.items()]
 
 
-def _stepped(axis: Axis, rows: list[dict[str, Any]]) -> Chart:
+def _steps(axis: Axis) -> list[Spec]:
+    """The rows carry only the step's number: a day of a busy stack has thousands of cells."""
     start, step = int(axis.start.timestamp() * 1000), axis.step_s * 1000
-    # The rows carry only the step's number: a day of a busy stack has thousands of cells.
-    return alt.Chart(_data(rows)).transform_calculate(
-        t=f"{start} + datum.i * {step}", t2=f"{start} + (datum.i + 1) * {step}"
-    )
+    return [
+        {"calculate": f"{start} + datum.i * {step}", "as": "t"},
+        {"calculate": f"{start} + (datum.i + 1) * {step}", "as": "t2"},
+    ]
 
 
-def _bands(incidents: Sequence[Incident], axis: Axis, labels: bool = True) -> Chart:
+def _bands(incidents: Sequence[Incident], axis: Axis, labels: bool = True) -> Spec:
     rows = [
         {
             "band": k,
@@ -117,136 +121,139 @@ def _bands(incidents: Sequence[Incident], axis: Axis, labels: bool = True) -> Ch
         }
         for k, i in enumerate(incidents)
     ]
-    return (
-        alt.Chart(_data(rows))
-        .mark_rect(clip=True, fill="var(--error)", fillOpacity=0.09)
-        .encode(x=_time(axis, labels), x2="t2:T")
-    )
+    return {
+        "data": _data(rows),
+        "mark": {"type": "rect", "clip": True, "fill": "var(--error)", "fillOpacity": 0.09},
+        "encoding": {"x": _time(axis, labels), "x2": {"field": "t2"}},
+    }
 
 
-def _scaled(name: str, channel: Any = alt.XValue) -> Any:
-    return channel(alt.ExprRef(f"scale('x', {name})"))
+def _selection() -> Spec:
+    return {
+        "data": _data([{}]),
+        "mark": {"type": "rect", "clip": True, "fill": "var(--select)", "stroke": "var(--link)", "strokeWidth": 1},
+        "encoding": {
+            "x": {"value": _expr("scale('x', from)")},
+            "x2": {"value": _expr("scale('x', to)")},
+            "opacity": {"value": _expr("to > from ? 1 : 0")},
+        },
+    }
 
 
-def _selection() -> Chart:
-    return (
-        alt.Chart(_data([{}]))
-        .mark_rect(clip=True, fill="var(--select)", stroke="var(--link)", strokeWidth=1)
-        .encode(
-            x=_scaled("from"),
-            x2=_scaled("to", alt.X2Value),
-            opacity=alt.OpacityValue(alt.ExprRef("to > from ? 1 : 0")),
-        )
-    )
-
-
-def _timeline(report: Report, texts: Texts) -> Chart:
+def _timeline(report: Report, texts: Texts) -> Spec:
     axis, lanes = report.axis, shown(report.lanes)
-    order = alt.Y(
-        "lane:O",
-        title=None,
-        scale=alt.Scale(domain=list(range(-1 if report.marks else 0, len(lanes))), paddingInner=0.28, paddingOuter=0.2),
-        axis=alt.Axis(labels=False, ticks=False, domain=False, minExtent=LABELS, maxExtent=LABELS),
-    )
+    order = {
+        "field": "lane", "type": "ordinal", "title": None,
+        "scale": {"domain": list(range(-1 if report.marks else 0, len(lanes))), "paddingInner": 0.28, "paddingOuter": 0.2},
+        "axis": {"labels": False, "ticks": False, "domain": False, "minExtent": LABELS, "maxExtent": LABELS},
+    }  # fmt: skip
     layers = [_bands(report.incidents, axis)] if report.incidents else []
     layers += [_rows(lanes, order, texts, report), _cells(axis, lanes, order)]
     if report.marks:
         layers.append(_marks(report.marks, axis, order))
     layers.append(_selection())
     rows = len(lanes) + bool(report.marks)
-    return _sized(alt.layer(*layers), axis, max(LEAST_ROW, min(ROW, TIMELINE // rows)) * rows + 6)
+    return _sized(layers, axis, max(LEAST_ROW, min(ROW, TIMELINE // rows)) * rows + 6)
 
 
-def _rows(lanes: Sequence[Lane], order: alt.Y, texts: Texts, report: Report) -> Chart:
+def _rows(lanes: Sequence[Lane], order: Spec, texts: Texts, report: Report) -> Spec:
     short = short_names([lane.service for lane in report.lanes] + list(report.totals.by_service))
     rows = [{"lane": k, "label": texts.title(lane.problem), "who": short[lane.service]} for k, lane in enumerate(lanes)]
-    base = alt.Chart(_data(rows)).encode(y=order)
-    rule = base.mark_rule(stroke="var(--faint)", strokeWidth=1).encode(x=alt.value(0), x2=alt.value("width"))
-    label = base.mark_text(align="left", fontSize=12, limit=TITLE, fill="var(--ink)").encode(
-        x=alt.value(-LABELS), text="label:N"
-    )
-    who = base.mark_text(align="right", fontSize=11.5, limit=WHO, fill="var(--soft)").encode(
-        x=alt.value(-10), text="who:N"
-    )
-    return alt.layer(rule, label, who)
+    rule = {
+        "mark": {"type": "rule", "stroke": "var(--faint)", "strokeWidth": 1},
+        "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": order},
+    }
+    label = {
+        "mark": {"type": "text", "align": "left", "fontSize": 12, "limit": TITLE, "fill": "var(--ink)"},
+        "encoding": {"x": {"value": -LABELS}, "text": {"field": "label", "type": "nominal"}, "y": order},
+    }
+    who = {
+        "mark": {"type": "text", "align": "right", "fontSize": 11.5, "limit": WHO, "fill": "var(--soft)"},
+        "encoding": {"x": {"value": -10}, "text": {"field": "who", "type": "nominal"}, "y": order},
+    }
+    return {"data": _data(rows), "layer": [rule, label, who]}
 
 
-def _cells(axis: Axis, lanes: Sequence[Lane], order: alt.Y) -> Chart:
+def _cells(axis: Axis, lanes: Sequence[Lane], order: Spec) -> Spec:
     rows = [{"lane": k, "i": i, "n": n} for k, lane in enumerate(lanes) for i, n in lane.buckets.pairs]
     tones = [{"lane": k, "tone": TONE.get(lane.severity, "info")} for k, lane in enumerate(lanes)]
     most = max((row["n"] for row in rows), default=1)
-    return (
-        _stepped(axis, rows)
-        .transform_lookup(lookup="lane", from_=alt.LookupData(_data(tones), "lane", ["tone"]))
-        .mark_rect(clip=True, cursor="pointer", minBandSize=3)
-        .encode(
-            x=_time(axis),
-            x2="t2:T",
-            y=order,
-            fill=alt.Fill(
-                "tone:N",
-                legend=None,
-                scale=alt.Scale(
-                    domain=["error", "warning", "info"], range=["var(--error)", "var(--warning)", "var(--info)"]
-                ),
-            ),
-            fillOpacity=alt.FillOpacity(
-                "n:Q", legend=None, scale=alt.Scale(type="sqrt", domain=[0, most], range=[0.3, 1])
-            ),
-            tooltip="n:Q",
-        )
-    )
+    colours = {"domain": ["error", "warning", "info"], "range": ["var(--error)", "var(--warning)", "var(--info)"]}
+    strength = {"type": "sqrt", "domain": [0, most], "range": [0.3, 1]}
+    toned = {"lookup": "lane", "from": {"data": _data(tones), "key": "lane", "fields": ["tone"]}}
+    return {
+        "data": _data(rows),
+        "transform": [*_steps(axis), toned],
+        "mark": {"type": "rect", "clip": True, "cursor": "pointer", "minBandSize": 3},
+        "encoding": {
+            "x": _time(axis),
+            "x2": {"field": "t2"},
+            "y": order,
+            "fill": {"field": "tone", "type": "nominal", "legend": None, "scale": colours},
+            "fillOpacity": {"field": "n", "type": "quantitative", "legend": None, "scale": strength},
+            "tooltip": {"field": "n", "type": "quantitative"},
+        },
+    }
 
 
-def _marks(marks: Sequence[Mark], axis: Axis, order: alt.Y) -> Chart:
+def _marks(marks: Sequence[Mark], axis: Axis, order: Spec) -> Spec:
     rows = [{"lane": -1, "mark": k, "t": int(m.timestamp.timestamp() * 1000)} for k, m in enumerate(marks)]
-    return (
-        alt.Chart(_data(rows))
-        .mark_point(clip=True, shape="triangle-down", size=60, filled=True, fill="var(--cause)", fillOpacity=0.9)
-        .encode(x=_time(axis), y=order, tooltip="mark:Q")
-    )
+    return {
+        "data": _data(rows),
+        "mark": {
+            "type": "point", "clip": True, "shape": "triangle-down", "size": 60, "filled": True, "fill": "var(--cause)",
+            "fillOpacity": 0.9,
+        },
+        "encoding": {"x": _time(axis), "y": order, "tooltip": {"field": "mark", "type": "quantitative"}},
+    }  # fmt: skip
 
 
-def _series(axis: Axis, series: Series, incidents: Sequence[Incident], labels: bool) -> Chart:
+def _series(axis: Axis, series: Series, incidents: Sequence[Incident], labels: bool) -> Spec:
     names = series.names
     rows = [{"i": p.step, "s": names.index(p.series), "v": round(p.value, 3)} for p in series.points]
     low, high = min(row["v"] for row in rows), max(row["v"] for row in rows)
-    y = alt.Y(
-        "v:Q",
-        title=None,
+    y = {
+        "field": "v", "type": "quantitative", "title": None,
         # Percentiles that differ by powers of ten: on a linear axis p50 would lie on the floor.
-        scale=alt.Scale(type="log", nice=True, clamp=True, domainMin=_floor(low))
+        "scale": {"type": "log", "nice": True, "clamp": True, "domainMin": _floor(low)}
         if series.unit == "ms" and high > WIDE * max(low, 0.1)
-        else alt.Scale(zero=True, nice=True),
-        axis=alt.Axis(
-            tickCount=2,
-            minExtent=LABELS,
-            maxExtent=LABELS,
-            ticks=False,
-            labelPadding=10,
-            grid=True,
-            labelExpr=_UNITS[series.unit],
-        ),
-    )
-    colour = alt.Scale(domain=list(range(len(names))), range=list(COLOURS[: len(names)]))
-    base = _stepped(axis, rows)
-    if series.unit == "count":
-        marks: Chart = base.mark_rect(clip=True, fill="var(--error)", fillOpacity=0.75).encode(
-            x=_time(axis, labels), x2="t2:T", y=y, y2=alt.value("height"), tooltip="v:Q"
-        )
-    else:
-        base = _stepped(axis, _pieces(rows, axis))
-        marks = base.mark_point(clip=True, filled=True, size=7, opacity=1).encode(
-            x=_time(axis, labels), y=y, color=alt.Color("s:N", legend=None, scale=colour), tooltip="v:Q"
-        )
-        marks = alt.layer(
-            base.mark_line(clip=True, strokeWidth=1.2).encode(
-                x=_time(axis, labels), y=y, detail="g:N", color=alt.Color("s:N", legend=None, scale=colour)
-            ),
-            marks,
-        )
-    layers = ([_bands(incidents, axis, labels)] if incidents else []) + [marks, _selection()]
-    return _sized(alt.layer(*layers), axis, 58)
+        else {"zero": True, "nice": True},
+        "axis": {
+            "tickCount": 2, "minExtent": LABELS, "maxExtent": LABELS, "ticks": False, "labelPadding": 10, "grid": True,
+            "labelExpr": _UNITS[series.unit],
+        },
+    }  # fmt: skip
+    at = {"x": _time(axis, labels), "y": y}
+    drawn = _bars(axis, rows, at) if series.unit == "count" else _lines(axis, rows, at, len(names))
+    layers = ([_bands(incidents, axis, labels)] if incidents else []) + [drawn, _selection()]
+    return _sized(layers, axis, 58)
+
+
+def _bars(axis: Axis, rows: list[Spec], at: Spec) -> Spec:
+    return {
+        "data": _data(rows),
+        "transform": _steps(axis),
+        "mark": {"type": "rect", "clip": True, "fill": "var(--error)", "fillOpacity": 0.75},
+        "encoding": {
+            **at, "x2": {"field": "t2"}, "y2": {"value": "height"}, "tooltip": {"field": "v", "type": "quantitative"},
+        },
+    }  # fmt: skip
+
+
+def _lines(axis: Axis, rows: list[Spec], at: Spec, number: int) -> Spec:
+    scale = {"domain": list(range(number)), "range": list(COLOURS[:number])}
+    coloured = {**at, "color": {"field": "s", "type": "nominal", "legend": None, "scale": scale}}
+    line = {
+        "transform": _steps(axis),
+        "mark": {"type": "line", "clip": True, "strokeWidth": 1.2},
+        "encoding": {**coloured, "detail": {"field": "g", "type": "nominal"}},
+    }
+    points = {
+        "transform": _steps(axis),
+        "mark": {"type": "point", "clip": True, "filled": True, "size": 7, "opacity": 1},
+        "encoding": {**coloured, "tooltip": {"field": "v", "type": "quantitative"}},
+    }
+    return {"data": _data(_pieces(rows, axis)), "layer": [line, points]}
 
 
 def _pieces(rows: list[dict[str, Any]], axis: Axis) -> list[dict[str, Any]]:
@@ -264,7 +271,8 @@ def _floor(smallest: float) -> float:
     return float(10 ** math.floor(math.log10(max(smallest, 0.1))))
 
 
-def _sized(chart: Chart, axis: Axis, height: int) -> Chart:
-    return chart.add_params(*_params(axis)).properties(
-        width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), padding=0
-    )
+def _sized(layers: list[Spec], axis: Axis, height: int) -> Spec:
+    return {
+        "$schema": _SCHEMA, "layer": layers, "params": _params(axis), "width": "container", "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding"}, "padding": 0,
+    }  # fmt: skip

@@ -101,7 +101,7 @@ def build(
     changes = [_change(row, len(before)) for row in source.rows(groups_query)]
     busiest_query = source.query("digest_busiest_minute", **source.window)
     busiest = [Busiest(row["minute"], row["records"], row["errors"]) for row in source.rows(busiest_query)]
-    tasks = analyse.task_summaries(analyse.task_lives(session, window))
+    tasks = analyse.task_summaries(analyse.task_table(session, window))
     return Digest(
         day=day,
         lang=lang,

@@ -46,6 +46,7 @@ _PROGRAMS = {
     "probe_failures": "probe_failures",
 }
 UNCLASSIFIED = "error.unclassified"
+_BEFORE, _AFTER = 3, 2  # records shown around one
 
 
 def services(source: Source) -> tuple[Totals, tuple[ServiceRow, ...]]:
@@ -211,10 +212,13 @@ def records(source: Source, ids: Sequence[str]) -> dict[str, Record]:
 
 def context(source: Source, of: Record) -> Evidence:
     """The record with its neighbours in the same container or file."""
-    query = source.query(
-        "report_context", origin=of.origin, position=of.position, record_id=of.record_id, before=3, after=2
-    )
+    place: dict[str, object] = {"origin": of.origin, "position": of.position, "record_id": of.record_id, "before": _BEFORE, "after": _AFTER}
+    reach = source.reach(of.origin)
+    query = source.query("report_context", **place, **({} if reach is None else {"reach": reach}))
     rows = source.rows(query)
+    if reach is not None and len(rows) < _BEFORE + _AFTER:  # a log that pauses here, or begins, or ends
+        query = source.query("report_context", **place)
+        rows = source.rows(query)
     return Evidence(
         of,
         tuple(record(row) for row in rows if row["place"] < 0),
@@ -238,8 +242,15 @@ def origins(source: Source) -> tuple[tuple[Origin, ...], Query]:
     ), query
 
 
+def _latest(source: Source) -> dict[str, datetime]:
+    """From when on there are certainly enough records without a problem; nothing where all are shown."""
+    steps = source.run(source.query("activity", **source.window)).group_by("step").agg(pl.col("records").sum())
+    enough = steps.sort("step", descending=True).filter(pl.col("records").cum_sum() >= 2 * EVENTS)
+    return {"latest": enough["step"][0]} if enough.height else {}
+
+
 def events(source: Source, total: int) -> EventColumns:
-    query = source.query("report_events", **source.window, most=EVENTS)
+    query = source.query("report_events", **source.window, most=EVENTS, **_latest(source))
     frame = source.run(query).with_columns(
         pl.col("severity_text").fill_null(""), pl.col("severity_number").fill_null(0), pl.col("message").fill_null("")
     )

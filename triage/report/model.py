@@ -48,11 +48,20 @@ def build(
     truncation …); the origins are read from the lake. `now` is the time of making, else the window's end.
     `thresholds` are those of the analysis.
     """
+    with session.gathered(window.start, window.end):
+        return _built(session, window, library, lang, now, collection, version, thresholds)
+
+
+def _built(
+    session: Session, window: Window, library: Library, lang: str, now: datetime | None, collection: Collection | None,
+    version: str, thresholds: Settings | None,
+) -> Report:  # fmt: skip
     source = Source(session, window.start, window.end)
     known = catalogue(library.problems, lang)
     totals, services = figures.services(source)
     logged, problem_query = figures.lanes(source, known)
-    lives = analyse.task_lives(session, window)
+    tasks = analyse.task_table(session, window)
+    lives = analyse.went_wrong(tasks)
     rows, lanes = findings.problems(source, known, logged, lives, thresholds)
     derived = frozenset(row.problem for row in rows if row.derived)
     series = figures.series(source)
@@ -78,7 +87,7 @@ def build(
         "marks": mark_query,
         **findings.alert_queries(source, thresholds),
     }
-    tasks = analyse.task_summaries(lives)
+    summaries = analyse.task_summaries(tasks)
     stated = {row["task_name"]: row["failed"] for row in source.rows(queries["tasks"])}
     return Report(
         start=window.start,
@@ -96,9 +105,9 @@ def build(
         slow_queries=analyse.slow_queries(session, window, most=QUERIES),
         deadlocks=deadlocks,
         crossings=findings.crossings(deadlocks),
-        tasks=tasks,
-        failed_requests=sum(row["failed"] for row in source.rows(queries["requests"])),
-        inferred_failures=sum(max(0, task.failed - stated.get(task.task_name, 0)) for task in tasks),
+        tasks=summaries,
+        failed_requests=int(source.run(queries["requests"])["failed"].sum()),
+        inferred_failures=sum(max(0, task.failed - stated.get(task.task_name, 0)) for task in summaries),
         groups=groups,
         new=analyse.new_templates(session, window),
         stopped=analyse.stopped(session, window),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_STEPS = 200
+_NEAR = 100  # records
 _KEYS = ("task_name", "task_id", "job_id", "request_id", "user_id", "exception_type")
 
 
@@ -27,6 +29,15 @@ class Source:
         self.axis = axis(start, end)
         self.window = {"since": start, "until": end}
         self.stepped = {**self.window, "step_s": self.axis.step_s}
+
+    @cached_property
+    def _reaches(self) -> dict[str, int]:
+        origins = self.session.named("origin_places", **self.window)
+        return {row["origin"]: _NEAR * (row["last"] - row["first"]) // row["records"] for row in origins.iter_rows(named=True)}
+
+    def reach(self, origin: str) -> int | None:
+        """How far from a record of a log, in its positions, its neighbours usually are."""
+        return max(1, self._reaches[origin]) if origin in self._reaches else None
 
     def query(self, name: str, **params: object) -> Query:
         stored = self.session.queries()[name]

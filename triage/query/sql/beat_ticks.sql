@@ -3,13 +3,13 @@
 -- param: until timestamptz = 9999-12-31
 -- returns: entry, task_name, service_name, ticks, period_s, longest_s, first_seen, last_seen, record_id
 WITH ticks AS (
-    SELECT coalesce(attributes['beat.entry'], regexp_extract(message, 'Sending due task (\S+)', 1)) AS entry,
+    SELECT coalesce(attribute_entry, regexp_extract(message, 'Sending due task (\S+)', 1)) AS entry,
            coalesce(task_name, regexp_extract(message, 'Sending due task \S+ \(([^)]+)\)', 1)) AS task_name,
            service_name, "timestamp", record_id,
            epoch("timestamp" - lag("timestamp") OVER (PARTITION BY service_name,
-               coalesce(attributes['beat.entry'], regexp_extract(message, 'Sending due task (\S+)', 1))
+               coalesce(attribute_entry, regexp_extract(message, 'Sending due task (\S+)', 1))
                ORDER BY "timestamp", record_id)) AS gap_s
-    FROM logs
+    FROM stored
     WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'beat'
       AND contains(message, 'Sending due task')
 )

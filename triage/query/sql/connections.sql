@@ -6,7 +6,7 @@ SELECT problem, service_name, count(*) AS records, min("timestamp") AS first_see
        max(try_cast(regexp_extract(body, 'limit of size ([0-9]+)', 1) AS INTEGER)
            + try_cast(regexp_extract(body, 'overflow ([0-9]+)', 1) AS INTEGER)) AS size,
        min(record_id, 5) AS record_ids
-FROM logs
+FROM errors
 WHERE "timestamp" >= $since AND "timestamp" < $until
   AND problem IN ('db.pool_exhausted', 'db.too_many_connections', 'db.connection_lost', 'broker.connection_lost')
 GROUP BY problem, service_name

@@ -3,7 +3,7 @@
 -- param: until timestamptz = 9999-12-31
 -- returns: database, role, records
 SELECT attributes['postgres.database'] AS database, attributes['postgres.user'] AS role, count(*) AS records
-FROM logs
+FROM errors
 WHERE source = 'postgres' AND problem IS NOT NULL AND "timestamp" >= $since AND "timestamp" < $until
   AND attributes['postgres.database'] IS NOT NULL
 GROUP BY ALL

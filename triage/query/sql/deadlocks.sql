@@ -8,7 +8,7 @@ SELECT record_id, "timestamp", service_name, process_id,
                 nullif(regexp_extract(body, '(?m)CONTEXT:\s+(.*)$', 1), '')) AS context,
        coalesce(attributes['postgres.statement'], attributes['postgres.query']) AS statement,
        body
-FROM logs
+FROM errors
 -- The server's own report: it alone lists who waits for whom. "detected deadlock while waiting" is the same event again.
 WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'postgres'
   AND (sqlstate = '40P01' OR problem = 'db.deadlock')

@@ -12,7 +12,7 @@ SELECT fingerprint,
        count(*) FILTER (WHERE "timestamp" < $day) AS before,
        min("timestamp") AS first_seen,
        max("timestamp") AS last_seen
-FROM logs
+FROM errors
 WHERE "timestamp" >= $since AND "timestamp" < $until AND severity_number >= 17
 GROUP BY fingerprint
 ORDER BY today DESC, before DESC, fingerprint

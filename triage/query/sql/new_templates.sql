@@ -10,28 +10,37 @@ WITH span AS (
 ), hours AS (
     SELECT greatest(epoch(until - since) / 3600, 1 / 60) AS inside, epoch(since - oldest) / 3600 AS before FROM span
 ), groups AS (
-    SELECT fingerprint,
-           min_by(coalesce(template, message), ("timestamp", record_id)) FILTER (WHERE "timestamp" >= $since) AS template,
-           min_by(service_name, ("timestamp", record_id)) FILTER (WHERE "timestamp" >= $since) AS service_name,
-           max_by(severity_text, coalesce(severity_number, 0)) FILTER (WHERE "timestamp" >= $since) AS severity_text,
-           max(severity_number) FILTER (WHERE "timestamp" >= $since) AS severity_number,
-           min_by(problem, ("timestamp", record_id)) FILTER (WHERE "timestamp" >= $since) AS problem,
+    SELECT fingerprint, max(severity_number) FILTER (WHERE "timestamp" >= $since) AS severity_number,
            count(*) FILTER (WHERE "timestamp" >= $since) AS records,
            count(*) FILTER (WHERE "timestamp" < $since) AS earlier,
            min("timestamp") FILTER (WHERE "timestamp" >= $since) AS first_seen,
-           max("timestamp") AS last_seen,
-           min_by(record_id, ("timestamp", record_id)) FILTER (WHERE "timestamp" >= $since) AS record_id
+           max("timestamp") AS last_seen
     FROM logs
     WHERE "timestamp" < $until AND fingerprint IS NOT NULL
     GROUP BY fingerprint
+), chosen AS MATERIALIZED (
+    SELECT fingerprint, severity_number, CASE WHEN earlier = 0 THEN 'new' ELSE 'rising' END AS kind,
+           records, records / inside AS per_hour, coalesce(earlier / nullif(before, 0), 0) AS usual_per_hour,
+           first_seen, last_seen
+    FROM groups, hours
+    -- Without any history everything is new, which says nothing.
+    WHERE records > 0 AND before > 0
+      AND (earlier = 0 OR (records >= 10 AND records / inside > $factor * earlier / before))
+    ORDER BY coalesce(severity_number, 0) DESC, (earlier = 0) DESC, records DESC, fingerprint
+    LIMIT $most
+), told AS (
+    -- Texts are read of these alone.
+    SELECT fingerprint,
+           min_by(coalesce(template, message), ("timestamp", record_id)) AS template,
+           min_by(service_name, ("timestamp", record_id)) AS service_name,
+           max_by(severity_text, coalesce(severity_number, 0)) AS severity_text,
+           min_by(problem, ("timestamp", record_id)) AS problem,
+           min_by(record_id, ("timestamp", record_id)) AS record_id
+    FROM logs SEMI JOIN chosen USING (fingerprint)
+    WHERE "timestamp" >= $since AND "timestamp" < $until
+    GROUP BY fingerprint
 )
-SELECT fingerprint, template, service_name, severity_text, severity_number, problem,
-       CASE WHEN earlier = 0 THEN 'new' ELSE 'rising' END AS kind,
-       records, records / inside AS per_hour, coalesce(earlier / nullif(before, 0), 0) AS usual_per_hour,
+SELECT fingerprint, template, service_name, severity_text, severity_number, problem, kind, records, per_hour, usual_per_hour,
        first_seen, last_seen, record_id
-FROM groups, hours
--- Without any history everything is new, which says nothing.
-WHERE records > 0 AND before > 0
-  AND (earlier = 0 OR (records >= 10 AND records / inside > $factor * earlier / before))
-ORDER BY coalesce(severity_number, 0) DESC, (earlier = 0) DESC, records DESC, fingerprint
-LIMIT $most
+FROM chosen JOIN told USING (fingerprint)
+ORDER BY coalesce(severity_number, 0) DESC, kind, records DESC, fingerprint

@@ -6,7 +6,7 @@
 WITH found AS (
     SELECT * REPLACE (true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp"),
            unnest(list_distinct(list_append(coalesce(problems, []), problem))) AS each_problem
-    FROM logs
+    FROM errors
     WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
 ),
 -- `celery inspect` leaves without a word to the broker: while a probe asks, such a line is no failure.
@@ -16,7 +16,7 @@ asked AS (
     WHERE starts_with(probe, 'celery_') AND "timestamp" < $until
 ),
 own AS (
-    SELECT record_id FROM logs JOIN asked ON "timestamp" BETWEEN began AND ended
+    SELECT record_id FROM errors JOIN asked ON "timestamp" BETWEEN began AND ended
     WHERE "timestamp" >= $since AND "timestamp" < $until AND problem = 'broker.connection_lost' AND source = 'rabbitmq'
       AND contains(body, 'client unexpectedly closed TCP connection')
 )

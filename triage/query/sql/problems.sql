@@ -4,7 +4,7 @@
 -- returns: problem, service_name, records, first_seen, last_seen, example
 SELECT problem, service_name, count(*) AS records, min("timestamp") AS first_seen, max("timestamp") AS last_seen,
        min_by(record_id, ("timestamp", record_id)) AS example
-FROM logs
+FROM errors
 WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
 GROUP BY problem, service_name
 ORDER BY records DESC, problem, service_name

@@ -4,19 +4,23 @@
 -- param: record_id varchar
 -- param: before int = 3
 -- param: after int = 2
+-- param: reach bigint = 4000000000000000000
 -- returns: record_id, timestamp, service_name, severity_text, severity_number, message, body, problem, origin, position, line_count, place
--- Places first, by two top-n scans of two narrow columns; then those few records are read whole.
+-- Places first, by two top-n scans of two narrow columns; then those few records are read whole. $reach, where it is known
+-- that they are so near, spares looking further.
 WITH earlier AS (
     SELECT record_id, position
     FROM logs
-    WHERE origin = $origin AND position <= $position AND (position, record_id) < ($position, $record_id)
+    WHERE origin = $origin AND position BETWEEN $position - $reach AND $position
+      AND (position, record_id) < ($position, $record_id)
     ORDER BY position DESC, record_id DESC
     LIMIT $before
 ),
 later AS (
     SELECT record_id, position
     FROM logs
-    WHERE origin = $origin AND position >= $position AND (position, record_id) > ($position, $record_id)
+    WHERE origin = $origin AND position BETWEEN $position AND $position + $reach
+      AND (position, record_id) > ($position, $record_id)
     ORDER BY position, record_id
     LIMIT $after
 ),
@@ -28,5 +32,5 @@ places AS (
 SELECT record_id, "timestamp", service_name, severity_text, severity_number, message, body, problem, origin, position,
        line_count, CAST(place AS INTEGER) AS place
 FROM logs JOIN places USING (position, record_id)
-WHERE origin = $origin
+WHERE origin = $origin AND position BETWEEN $position - $reach AND $position + $reach
 ORDER BY place

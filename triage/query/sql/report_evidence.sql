@@ -7,11 +7,11 @@
 WITH numbered AS (
     SELECT origin, position, record_id, "timestamp",
            row_number() OVER (PARTITION BY service_name, fingerprint ORDER BY "timestamp", record_id) AS repetition
-    FROM logs
+    FROM errors
     WHERE "timestamp" >= $since AND "timestamp" <= $until AND (problem = $problem OR list_contains(problems, $problem))
 ),
 chosen AS (SELECT origin, position, record_id FROM numbered ORDER BY repetition, "timestamp", record_id LIMIT $most)
 SELECT record_id, "timestamp", service_name, severity_text, severity_number, message, body, problem, origin,
        position, line_count, task_id, task_name, request_id, job_id, user_id, exception_type
-FROM logs JOIN chosen USING (origin, position, record_id)
+FROM errors JOIN chosen USING (origin, position, record_id)
 ORDER BY "timestamp", record_id

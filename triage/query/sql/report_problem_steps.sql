@@ -10,7 +10,7 @@ SELECT problem,
        min("timestamp") AS first_seen,
        max("timestamp") AS last_seen,
        arg_min(message, "timestamp") AS example
-FROM logs
+FROM errors
 WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
 GROUP BY ALL
 ORDER BY problem, service_name, step

@@ -4,9 +4,9 @@
 -- param: most int = 1000
 -- returns: request_id, start, end, services, method, route, status_code, duration_ms, user_id, job_id, task_ids, problems, record_ids
 WITH told AS NOT MATERIALIZED (
-    SELECT *, attributes['http.request.method'] AS method, attributes['url.path'] AS path,
-           status_code IS NOT NULL AND attributes['http.request.method'] IS NOT NULL AS answer
-    FROM logs
+    SELECT *, attribute_method AS method, attribute_path AS path,
+           status_code IS NOT NULL AND attribute_method IS NOT NULL AS answer
+    FROM stored
     WHERE "timestamp" >= $since AND "timestamp" < $until AND request_id IS NOT NULL
 ), worst AS (
     -- Lists of all requests would not fit in memory.

@@ -7,39 +7,50 @@
 -- returns: what, kind, service_name, records, period_s, last_seen, silent_s, resumed_at, record_id
 -- Habits are learnt from the window and from $history_s before it: what stopped earlier is missing from all of a window.
 WITH seen AS NOT MATERIALIZED (
-    SELECT source, attributes, template, message, task_name, service_name, problem, fingerprint, "timestamp", record_id
-    FROM logs
+    SELECT source, attribute_entry, attribute_state, template, message, task_name, service_name, problem, "timestamp",
+           position, fingerprint
+    FROM stored
     WHERE "timestamp" >= $since - to_seconds($history_s) AND "timestamp" < $until
+), benign AS NOT MATERIALIZED (
+    SELECT * FROM seen WHERE problem IS NULL AND fingerprint IS NOT NULL
 ), series AS NOT MATERIALIZED (
-    SELECT CASE WHEN source = 'beat' THEN coalesce(attributes['beat.entry'], template)
-                WHEN attributes['celery.state'] = 'received' THEN task_name
-                ELSE coalesce(template, message) END AS what,
-           CASE WHEN source = 'beat' THEN 'beat'
-                WHEN attributes['celery.state'] = 'received' THEN 'task'
-                ELSE 'heartbeat' END AS kind,
-           service_name, "timestamp", record_id
-    FROM seen
-    WHERE problem IS NULL AND fingerprint IS NOT NULL AND (source <> 'beat' OR contains(message, 'Sending due task'))
+    -- Each kind apart: then texts are read only where they are looked at.
+    SELECT coalesce(attribute_entry, template, message) AS what, 'beat' AS kind, service_name, "timestamp", position
+    FROM benign
+    WHERE source = 'beat' AND contains(message, 'Sending due task')
+    UNION ALL
+    SELECT task_name, 'task', service_name, "timestamp", position
+    FROM benign
+    WHERE source <> 'beat' AND attribute_state = 'received'
+    UNION ALL
+    SELECT template, 'heartbeat', service_name, "timestamp", position
+    FROM benign
+    WHERE source <> 'beat' AND attribute_state IS DISTINCT FROM 'received' AND template IS NOT NULL
+    UNION ALL
+    SELECT message, 'heartbeat', service_name, "timestamp", position
+    FROM benign
+    WHERE source <> 'beat' AND attribute_state IS DISTINCT FROM 'received' AND template IS NULL
     UNION ALL
     -- Of Beat, its entries tell more; of the others the last record in ten seconds is enough.
-    SELECT service_name, 'service', service_name, max("timestamp"), arg_max(record_id, "timestamp")
+    SELECT service_name, 'service', service_name, max("timestamp"), NULL
     FROM seen
     WHERE source IS DISTINCT FROM 'beat'
     GROUP BY service_name, epoch_us("timestamp") // 10000000
-), often AS (
+), often AS MATERIALIZED (
     -- What comes often has no period of a second: then half of its intervals, and nearly all halves of it, fit in.
-    SELECT hash(what, kind, service_name) AS series_id, what, kind, service_name, count(*) AS records
-    FROM series
-    WHERE what IS NOT NULL
-    GROUP BY ALL
-    HAVING count(*) >= 5 AND (kind IN ('task', 'service') OR epoch(max("timestamp") - min("timestamp")) >= 0.6 * (count(*) - 1))
+    SELECT row_number() OVER () AS series_id, *
+    FROM (SELECT what, kind, service_name, count(*) AS records
+          FROM series
+          WHERE what IS NOT NULL
+          GROUP BY ALL
+          HAVING count(*) >= 5 AND (kind IN ('task', 'service') OR epoch_us(max("timestamp")) - epoch_us(min("timestamp")) >= 6e5 * (count(*) - 1)))
 ), timed AS (
-    SELECT s.series_id, s.kind, s."timestamp", s.record_id, s.next,
-           epoch(coalesce(s.next, ending.last) - s."timestamp") AS gap_s
-    FROM (SELECT hash(what, kind, service_name) AS series_id, kind, "timestamp", record_id,
-                 lead("timestamp") OVER (PARTITION BY hash(what, kind, service_name) ORDER BY "timestamp", record_id) AS next
-          FROM series) s
-         SEMI JOIN often USING (series_id), (SELECT max("timestamp") AS last FROM seen) ending
+    SELECT s.series_id, s.kind, s."timestamp", s.position, s.next,
+           (epoch_us(coalesce(s.next, ending.last)) - epoch_us(s."timestamp")) / 1e6 AS gap_s
+    FROM (SELECT series_id, kind, "timestamp", position,
+                 lead("timestamp") OVER (PARTITION BY series_id ORDER BY "timestamp", position) AS next
+          FROM series JOIN often USING (what, kind, service_name)) s,
+         (SELECT max("timestamp") AS last FROM seen) ending
 ), habits AS (
     SELECT series_id, median(gap_s) FILTER (WHERE next IS NOT NULL) AS period_s,
            quantile_cont(gap_s, 0.9) FILTER (WHERE next IS NOT NULL) AS p90_s,
@@ -47,15 +58,20 @@ WITH seen AS NOT MATERIALIZED (
            avg(gap_s) FILTER (WHERE next IS NOT NULL) AS mean_s, max(gap_s, 2)[2] AS next_longest_s
     FROM timed
     GROUP BY series_id
+), silences AS MATERIALIZED (
+    SELECT what, often.kind, service_name, records,
+           CASE WHEN p90_s <= 1.5 * period_s AND p10_s >= 0.5 * period_s THEN period_s ELSE mean_s END AS period_s,
+           "timestamp" AS last_seen, gap_s AS silent_s, next AS resumed_at, position
+    FROM timed JOIN habits USING (series_id) JOIN often USING (series_id)
+    WHERE coalesce(next, $until) > $since
+      -- A rhythm is five times at least, the middle 80 % of its intervals within half and one and a half of the median.
+      AND ((period_s >= 1 AND p90_s <= 1.5 * period_s AND p10_s >= 0.5 * period_s AND gap_s >= $periods * period_s)
+        -- What comes by chance is silent for fourteen of its mean intervals once in a million; clumps have longer silences,
+        -- but then more than one.
+        OR (timed.kind IN ('task', 'service') AND records >= 10 AND gap_s >= greatest(60, $gaps * mean_s, 3 * next_longest_s)))
 )
-SELECT what, often.kind, service_name, records,
-       CASE WHEN p90_s <= 1.5 * period_s AND p10_s >= 0.5 * period_s THEN period_s ELSE mean_s END AS period_s,
-       "timestamp" AS last_seen, gap_s AS silent_s, next AS resumed_at, record_id
-FROM timed JOIN habits USING (series_id) JOIN often USING (series_id)
-WHERE coalesce(next, $until) > $since
-  -- A rhythm is five times at least, the middle 80 % of its intervals within half and one and a half of the median.
-  AND ((period_s >= 1 AND p90_s <= 1.5 * period_s AND p10_s >= 0.5 * period_s AND gap_s >= $periods * period_s)
-    -- What comes by chance is silent for fourteen of its mean intervals once in a million; clumps have longer silences,
-    -- but then more than one.
-    OR (timed.kind IN ('task', 'service') AND records >= 10 AND gap_s >= greatest(60, $gaps * mean_s, 3 * next_longest_s)))
-ORDER BY last_seen, kind, service_name, what, record_id
+SELECT what, kind, silences.service_name, records, period_s, last_seen, silent_s, resumed_at, min(record_id) AS record_id
+FROM silences JOIN logs ON logs."timestamp" = last_seen AND logs.service_name = silences.service_name
+                       AND (logs.position = silences.position OR silences.position IS NULL)
+GROUP BY ALL
+ORDER BY last_seen, kind, silences.service_name, what, record_id

@@ -9,7 +9,7 @@ SELECT fingerprint,
        list_sort(list(DISTINCT service_name)) AS services,
        count(*) AS records, min("timestamp") AS first_seen, max("timestamp") AS last_seen,
        min(record_id, 5) AS record_ids
-FROM logs
+FROM errors
 WHERE "timestamp" >= $since AND "timestamp" < $until AND problem = 'error.unclassified'
 GROUP BY fingerprint
 ORDER BY records DESC, first_seen, fingerprint

@@ -3,6 +3,6 @@
 -- param: until timestamptz = 9999-12-31
 -- returns: users, jobs
 SELECT count(DISTINCT user_id) AS users, count(DISTINCT job_id) AS jobs
-FROM logs
+FROM errors
 WHERE "timestamp" >= $since AND "timestamp" < $until AND problem IS NOT NULL
 ORDER BY ALL

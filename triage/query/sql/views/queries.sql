@@ -1,6 +1,6 @@
 -- One row per statement that the database logged with its duration (a plan of auto_explain is a row of its own).
 SELECT "timestamp", service_name, duration_ms, process_id,
-       CASE WHEN regexp_matches(body, '\bplan:\s') THEN 'plan' ELSE 'statement' END AS kind,
+       CASE WHEN contains(body, 'plan:') AND regexp_matches(body, '\bplan:\s') THEN 'plan' ELSE 'statement' END AS kind,
        coalesce(attributes['postgres.query'], attributes['postgres.statement'],
                 nullif(regexp_extract(body, '(?s)Query Text:\s*(.*?)(?:\n\s+\S.*\(cost=|$)', 1), ''),
                 nullif(regexp_extract(body,
