@@ -13,16 +13,16 @@ WITH told_twice AS (
      AND abs(s.duration_ms - q.duration_ms) <= 10 + 0.1 * q.duration_ms
     WHERE q.kind = 'plan' AND s.kind = 'statement' AND q."timestamp" >= $since AND q."timestamp" < $until
 ), masked AS (
-    SELECT *
+    SELECT record_id, duration_ms,
+           regexp_replace(query, '''(?:[^'']|'''')*''|\$[0-9]+|\b[0-9]+(?:\.[0-9]+)?\b', '?', 'g') AS shape
     FROM queries ANTI JOIN told_twice USING (record_id)
     WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms >= $over_ms
 )
-SELECT regexp_replace(regexp_replace(regexp_replace(query, '''(?:[^'']|'''')*''', '?', 'g'),
-                                     '\$[0-9]+|\b[0-9]+(?:\.[0-9]+)?\b', '?', 'g'), '\s+', ' ', 'g') AS query,
+SELECT CASE WHEN regexp_matches(shape, '\s\s|[^\S ]') THEN regexp_replace(shape, '\s+', ' ', 'g') ELSE shape END AS query,
        count(*) AS statements, sum(duration_ms) AS total_ms, avg(duration_ms) AS mean_ms,
        quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(duration_ms, 0.99) AS p99_ms,
        max(duration_ms) AS max_ms,
-       list_slice(list(record_id ORDER BY duration_ms DESC, record_id), 1, 5) AS record_ids
+       list_transform(min({'shorter': -duration_ms, 'record_id': record_id}, 5), lambda each: each.record_id) AS record_ids
 FROM masked
 GROUP BY 1
 ORDER BY total_ms DESC, query

@@ -72,6 +72,12 @@ WITH told AS NOT MATERIALIZED (
     FROM logs
     WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery'
       AND (regexp_matches(body, 'WorkerLostError') OR regexp_matches(message, '@\S+ ready\.\s*$'))
+), broken_off AS (
+    SELECT w.task_id, e.reason, e.record_id
+    FROM (SELECT task_id, worker, coalesce(received_at, sent_at, worked_at) AS since
+          FROM waits
+          WHERE logged IN ('running', 'retrying')) w
+    ASOF JOIN ends_of_workers e ON e.service_name = w.worker AND w.since <= e."timestamp"
 ), judged AS (
     SELECT waits.*,
            logged = 'sent' AND sighted AND elsewhere.task_id IS NULL
@@ -87,8 +93,7 @@ WITH told AS NOT MATERIALIZED (
     LEFT JOIN senders USING (sent_by)
     LEFT JOIN elsewhere USING (task_id)
     LEFT JOIN runs ON runs.worker = waits.worker AND runs.task_name = waits.task_name
-    ASOF LEFT JOIN ends_of_workers e
-      ON e.service_name = waits.worker AND coalesce(waits.received_at, waits.sent_at, waits.worked_at) <= e."timestamp"
+    LEFT JOIN broken_off e ON e.task_id = waits.task_id
 ), mentions AS (
     -- Of what went well, the first record is enough.
     SELECT task_id, min({'at': "timestamp", 'record_id': record_id}, 12) AS records

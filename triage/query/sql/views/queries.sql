@@ -10,4 +10,4 @@ SELECT "timestamp", service_name, duration_ms, process_id,
        problem, message, body, record_id, origin, position
 FROM logs
 WHERE source = 'postgres' AND duration_ms IS NOT NULL
-  AND regexp_matches(body, 'duration: [0-9.]+ ms')
+  AND contains(body, 'duration: ') AND regexp_matches(body, 'duration: [0-9.]+ ms')
