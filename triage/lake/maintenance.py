@@ -111,7 +111,7 @@ def _joined(lake: Lake, size: int, days: list[tuple[str, str, str]] | None) -> t
             try:
                 lake.table.create_write_transaction([*gone, made], "append", lake.table.schema(), ["date"])
             except BaseException:
-                parquet.discard(lake.table, [made])
+                _discard(lake, {made.path: made})
                 raise
             lake.refresh()
             removed, added = removed + len(files), added + 1
