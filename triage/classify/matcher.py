@@ -182,7 +182,8 @@ def put(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
         return values.alias(column.name).cast(column.dtype).gather(index.scatter(rows, pl.int_range(len(rows), eager=True, dtype=pl.UInt32)))
     index = pl.int_range(len(column), eager=True, dtype=pl.UInt32)
     index = index.scatter(rows, pl.int_range(len(column), len(column) + len(rows), eager=True, dtype=pl.UInt32))
-    return pl.concat([column, values.alias(column.name).cast(column.dtype)]).gather(index)
+    # To gather from a column in pieces takes fifteen times as long.
+    return pl.concat([column, values.alias(column.name).cast(column.dtype)], rechunk=True).gather(index)
 
 
 def _filled(records: pl.DataFrame, values: list[_Values]) -> pl.DataFrame:

@@ -181,7 +181,7 @@ def _attributes(records: pl.DataFrame, heads: Heads, extra: list[pl.DataFrame]) 
     long += [frame.select(pl.col("i").cast(pl.Int64), "key", "value") for frame in extra]
     if not long or records.is_empty():
         return nothing
-    pairs = postgres_fields.parameters(pl.concat(long).drop_nulls())
+    pairs = postgres_fields.parameters(pl.concat(long, rechunk=True).drop_nulls())
     if pairs.is_empty():
         return nothing
     # Heads of merged blocks and of quoted lines belong to no record.

@@ -43,7 +43,7 @@ def detect(text: pl.Series, layouts: tuple[Layout, ...]) -> pl.Series:
         rest = _tier(rest, list(group), found, seen)
     if not found:
         return pl.Series("layout", [None], dtype=pl.Int16).new_from_index(0, text.len())
-    claimed = pl.concat(found)
+    claimed = pl.concat(found, rechunk=True)
     if claimed.height == text.len() and claimed["layout"].n_unique() == 1:
         return claimed["layout"]
     rows = pl.DataFrame({"row": pl.int_range(text.len(), eager=True, dtype=pl.UInt32)})
@@ -66,7 +66,7 @@ def _tier(rest: pl.DataFrame, group: list[tuple[int, Layout]], found: list[pl.Da
                 if few.is_empty():
                     break
                 few = _claim(few, number, layout, found, seen)
-            rest = pl.concat([rest, few]).sort("row") if few.height else rest
+            rest = pl.concat([rest, few], rechunk=True).sort("row") if few.height else rest
     return rest
 
 

@@ -90,7 +90,7 @@ def _read(tokens: pl.Series) -> pl.DataFrame:
         done.append(_shaped(pl.concat([own, groups], how="horizontal").with_columns(kind=pl.lit(kind))))
         rest = rest.filter(~mask)
     done.append(_shaped(rest))
-    return pl.concat(done)
+    return pl.concat(done, rechunk=True)
 
 
 def _shaped(frame: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +149,7 @@ def behind(message: pl.Series, after: pl.Series, named: pl.Series, clocked: bool
         found.append(state.select("i", "kind", *COLUMNS))
         state = state.select("i", rest="left", mark="next", named=pl.col("named") | pl.col("logger").is_not_null())
     done.append(state.select("i", "rest"))
-    rest = pl.concat(done).sort("i")["rest"].str.strip_prefix("- ")
+    rest = pl.concat(done, rechunk=True).sort("i")["rest"].str.strip_prefix("- ")
     if not found:
         return pl.DataFrame({"message": rest}).with_columns(
             *(pl.lit(None, pl.String).alias(name) for name in COLUMNS), sure=pl.lit(None, pl.Boolean)

@@ -50,7 +50,7 @@ class Heads:
         frames = [frame for frame in self.frames if frame.height]
         if not frames:
             return pl.DataFrame(schema=HEADS)
-        return frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical").sort("row")
+        return frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=True).sort("row")
 
 
 def conform(frame: pl.DataFrame) -> pl.DataFrame:

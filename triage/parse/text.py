@@ -29,7 +29,7 @@ def apply_where(series: pl.Series, mask: pl.Series, change: Callable[[pl.Series]
     at = mask.cast(pl.Int64).cum_sum() + (series.len() - 1)
     own = pl.int_range(series.len(), eager=True)
     index = pl.select(pl.when(mask).then(at).otherwise(own)).to_series()
-    return pl.concat([series, changed]).gather(index)
+    return pl.concat([series, changed], rechunk=True).gather(index)
 
 
 def contains_where(text: pl.Series, where: pl.Series, regex: str) -> pl.Series:

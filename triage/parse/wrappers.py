@@ -195,7 +195,7 @@ def _once(frame: pl.DataFrame, todo: pl.Series) -> tuple[pl.DataFrame, pl.Series
     parts = [(part, True) for part in done] + [(part, False) for part in (untouched, rest) if part.height]
     if len(parts) == 1:
         return parts[0][0], pl.Series([parts[0][1]]).new_from_index(0, frame.height)
-    whole = pl.concat([part.with_columns(changed=pl.lit(changed)) for part, changed in parts]).sort("first")
+    whole = pl.concat([part.with_columns(changed=pl.lit(changed)) for part, changed in parts], rechunk=True).sort("first")
     return whole.drop("changed"), whole["changed"]
 
 
@@ -222,4 +222,4 @@ def _joined(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("last").last(),
     )
     columns = ["text", *KNOWN, "first", "last"]
-    return pl.concat([single.select(columns), whole.select(columns)]).sort("first")
+    return pl.concat([single.select(columns), whole.select(columns)], rechunk=True).sort("first")
