@@ -13,6 +13,9 @@ import pytest
 
 from tests.test_redact import CASES, CORPUS, KEY
 from triage.classify.redact import MARK, redact
+from triage.parse import parse
+from triage.pipeline import lines_of
+from triage.schema import Resource
 
 SECRETS = sorted({secret for _, _, secret in CASES})
 FORMATS: dict[str, Callable[[int, str], str]] = {
@@ -68,6 +71,28 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, st
         said[f"explain {name}"] = triage(folder, "explain", "--format", "json", f"logs/{name}")
     said["check"] = triage(folder, "redact", "--check", "logs/plain.log")
     return folder, said
+
+
+PIECES: dict[str, Callable[[str, bool], str]] = {
+    "json-file": lambda part, last: json.dumps({"log": part + "\n" * last, "stream": "stdout", "time": "2026-02-03T10:00:00.000000001Z"}, separators=(",", ":")),
+    "cri": lambda part, last: f"2026-02-03T10:00:00.000000001Z stdout {'F' if last else 'P'} {part}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", PIECES)
+@pytest.mark.parametrize("told", ["password={}", "{{\"apiKey\": \"{}\"}}", "postgres://app:{}@db/x"])
+def test_a_secret_across_the_cut_of_a_long_line_is_seen_whole(form: str, told: str) -> None:
+    """Whichever of its characters the cut is at, and whatever the other stream writes in between."""
+    secret, other = "Zq8hunter2Va7luable77Xy", '{"log":"x\\n","stream":"stderr","time":"2026-02-03T10:00:00.000000001Z"}'
+    for cut in range(1, len(told.format(secret)) + 1, 3):
+        text = "x" * ((16 << 10) - cut - 1) + " " + told.format(secret) + " its end"
+        parts = [text[: 16 << 10], text[16 << 10 :]]
+        rows = [PIECES[form](parts[0], False), other, PIECES[form](parts[1], True)]
+        clean = redact(pl.Series(rows), KEY).to_list()
+        records = parse(lines_of(clean), Resource("app"))
+        (body,) = records.filter(pl.col("body").str.len_bytes() > 100)["body"]
+        assert MARK.search(body) and body.endswith(" its end"), (cut, body[-80:])
+        assert not any(secret[n : n + 4] in row for row in (body, *clean) for n in range(len(secret) - 3)), (cut, body[-80:])
 
 
 def stored(folder: Path) -> Iterator[tuple[str, str]]:

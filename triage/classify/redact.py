@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from triage.classify import own_kinds, secret_lines, secret_names
+from triage.classify import own_kinds, pieces, secret_lines, secret_names
 from triage.classify.own_kinds import MARK, OwnKind
 from triage.classify.personal_data import BEFORE_NUMBER, PERSONAL
 from triage.classify.secret_rules import BEFORE, RULES, Rule, quick
@@ -72,6 +72,23 @@ class Finding:
 
 def redact(texts: pl.Series, key: bytes, kinds: Kinds = ALL) -> pl.Series:
     """The texts without their secrets."""
+    return _redacted(_pieces(texts, key, kinds), key, kinds)
+
+
+def _pieces(texts: pl.Series, key: bytes, kinds: Kinds) -> pl.Series:
+    """Lines that an engine has cut are redacted whole; one that changed stands in its first piece."""
+    lines = list(pieces.lines(texts))
+    if not lines:
+        return texts
+    whole = pl.Series(["".join(texts[p.row][p.start : p.end] for p in line) for line in lines], dtype=pl.String)
+    changed: dict[int, str] = {}
+    for line, before, after in zip(lines, whole, _redacted(whole, key, kinds), strict=True):
+        for number, p in enumerate(line if before != after else ()):
+            changed[p.row] = texts[p.row][: p.start] + ("" if number else after) + texts[p.row][p.end :]
+    return texts.clone().scatter(list(changed), pl.Series(list(changed.values()), dtype=pl.String)) if changed else texts
+
+
+def _redacted(texts: pl.Series, key: bytes, kinds: Kinds) -> pl.Series:
     marker = _Marker(key, kinds)
     texts = own_kinds.redacted(texts, kinds.own, marker.mark)
     worded = texts.str.contains_any(GATES, ascii_case_insensitive=True).fill_null(False).arg_true()
