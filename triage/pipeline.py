@@ -8,9 +8,8 @@ the commit and not by the batch, because what patterns cost hardly depends on ho
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import polars as pl
 from triage.classify.library import Library
 from triage.classify.redact import ALL, Kinds, redact
 from triage.classify.template import with_template
+from triage.collect.ahead import ahead, text_bytes
 from triage.errors import TriageError
 from triage.lake.table import Lake
 from triage.parse import Cut, ParseOptions, cut, open_from, parse
@@ -31,8 +31,6 @@ from triage.schema import LINES, LOGS, Batch, Resource
 COMMIT_ROWS = 200_000
 COMMIT_BYTES = 32 << 20
 COMMIT_DELAY_S = 5.0
-_TOGETHER_BYTES = 8 << 20  # of batches that are cut together, and of those read before they are needed; at least one
-_TICK_S = 0.2
 
 CursorsAfter = Callable[[int], Mapping[str, int]]
 _Segment = tuple[int, int, CursorsAfter]  # lines left of a batch, lines before them in it, its cursors
@@ -78,9 +76,9 @@ class Stages:
         return self.named(parse(self.clean(lines), resource, self.options))
 
 
-@dataclass(slots=True)
-class _Carry:
-    """Lines at an origin's end whose record may still grow, and the cursors of the batches they came in."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Lines of one origin that are not stored yet, and the cursors of the batches they came in."""
 
     lines: pl.DataFrame
     segments: list[_Segment]
@@ -117,7 +115,7 @@ def run(
     """
     progress = progress or Progress()
     with _Committer(lake, stages, progress, delay_s, shown, upkeep) as committer:
-        for group in _cut(_ahead(batches, committer.tick), stages):
+        for group in _cut(ahead(batches, committer.tick), stages):
             for batch in group.batches:
                 for note in batch.notes:
                     said(note)
@@ -152,38 +150,35 @@ class _Group:
 
 def _cut(groups: Iterable[Sequence[Batch]], stages: Stages) -> Iterator[_Group]:
     """Each group of batches, no two of one origin, cut. What is open at an origin's end is carried on to its next batch."""
-    carried: dict[str, _Carry] = {}
+    carried: dict[str, _Held] = {}
     for batches in groups:
         yield _complete(batches, carried, stages)
 
 
-def _complete(batches: Sequence[Batch], carried: dict[str, _Carry], stages: Stages) -> _Group:
-    parts, segments, told = [], [], []
-    for batch in batches:
-        carry = carried.pop(batch.origin, None)
-        lines, its = batch.lines, list[_Segment]()
-        if carry is not None:
-            lines, its = pl.concat([carry.lines, lines], rechunk=True), carry.segments
-        if batch.lines.height:
-            its.append((batch.lines.height, 0, batch.cursors_after))
-        if lines.height:
-            parts.append((stages.clean(lines), batch.resource))
-            segments.append(its)
-            told.append(batch)
-    if not parts:
+def _complete(batches: Sequence[Batch], carried: dict[str, _Held], stages: Stages) -> _Group:
+    held = [(batch, _held(batch, carried.pop(batch.origin, None), stages)) for batch in batches]
+    held = [(batch, its) for batch, its in held if its.lines.height]
+    if not held:
         return _Group(batches, None, [], {})
-    found = cut(parts, stages.options)
-    done = [
-        lines.height if batch.final else surely
-        for batch, (lines, _), surely in zip(told, parts, open_from(found), strict=True)
-    ]
-    cursors: dict[str, int] = {}
-    for batch, (lines, _), its, count in zip(told, parts, segments, done, strict=True):
-        if count:
-            cursors |= _cursors(its, count)
-        if count < lines.height:
-            carried[batch.origin] = _Carry(lines.slice(count), _left(its, count))
-    return _Group(batches, found.until(done), [batch.origin for batch in told], cursors)
+    found = cut([(its.lines, batch.resource) for batch, its in held], stages.options)
+    done, cursors = [], dict[str, int]()
+    for (batch, its), surely in zip(held, open_from(found), strict=True):
+        count = its.lines.height if batch.final else surely
+        done.append(count)
+        cursors |= _cursors(its.segments, count) if count else {}
+        if count < its.lines.height:
+            carried[batch.origin] = _Held(its.lines.slice(count), _left(its.segments, count))
+    return _Group(batches, found.until(done), [batch.origin for batch, _ in held], cursors)
+
+
+def _held(batch: Batch, before: _Held | None, stages: Stages) -> _Held:
+    """The lines of a batch behind those that were left of its origin, without secrets."""
+    lines, segments = batch.lines, list[_Segment]()
+    if before is not None:
+        lines, segments = pl.concat([before.lines, lines], rechunk=True), before.segments
+    if batch.lines.height:
+        segments.append((batch.lines.height, 0, batch.cursors_after))
+    return _Held(stages.clean(lines) if lines.height else lines, segments)
 
 
 def _left(segments: list[_Segment], done: int) -> list[_Segment]:
@@ -253,7 +248,7 @@ class _Committer:
         """Take complete records in; the bytes of their bodies."""
         if not self._gathered:
             self._since = time.monotonic()
-        size = _text_bytes(group.cut.records["body"]) if group.cut is not None else 0
+        size = text_bytes(group.cut.records["body"]) if group.cut is not None else 0
         self._gathered.append(group)
         self._rows += group.height
         self._bytes += size
@@ -299,72 +294,6 @@ class _Committer:
             if self._shown is not None:
                 self._shown(records)
             self._upkeep()
-
-
-def _text_bytes(text: pl.Series) -> int:
-    return int(text.str.len_bytes().sum())
-
-
-class _Ready:
-    """Batches that were read and wait to be cut: at least one, and more while they are small."""
-
-    def __init__(self) -> None:
-        self._batches: deque[tuple[Batch, int]] = deque()  # and the bytes of its lines
-        self._changed = threading.Condition()
-        self._failure: BaseException | None = None
-        self._ended = False
-
-    def fill(self, batches: Iterable[Batch]) -> None:
-        """Read ahead, and pass on how reading ended."""
-        try:
-            for batch in batches:
-                size = _text_bytes(batch.lines["text"])
-                with self._changed:
-                    self._changed.wait_for(lambda: self._ended or sum(size for _, size in self._batches) < _TOGETHER_BYTES)
-                    if self._ended:
-                        return
-                    self._batches.append((batch, size))
-                    self._changed.notify_all()
-        except BaseException as error:  # noqa: BLE001 - raised again where the batches are used
-            self._failure = error
-        self.end()
-
-    def take(self, timeout_s: float) -> list[Batch] | None:
-        """What is ready, of each origin one and not much together; nothing after the timeout, None at the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._batches or self._ended, timeout_s)
-            taken: dict[str, Batch] = {}
-            total = 0
-            while self._batches and self._batches[0][0].origin not in taken and total < _TOGETHER_BYTES:
-                batch, size = self._batches.popleft()
-                taken[batch.origin] = batch
-                total += size
-            self._changed.notify_all()
-            if not taken and self._ended:
-                if self._failure is not None:
-                    raise self._failure
-                return None
-            return list(taken.values())
-
-    def end(self) -> None:
-        """Let nobody wait any longer."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-
-def _ahead(batches: Iterable[Batch], tick: Callable[[], None]) -> Iterator[Sequence[Batch]]:
-    """The batches in groups, read in a thread of their own; `tick` is called while there is nothing to do."""
-    ready = _Ready()
-    threading.Thread(target=ready.fill, args=[batches], name="triage-collect", daemon=True).start()
-    try:
-        while (group := ready.take(_TICK_S)) is not None:
-            if group:
-                yield group
-            else:
-                tick()
-    finally:
-        ready.end()
 
 
 def reclassified(library: Library) -> Callable[[pl.DataFrame], pl.DataFrame]:
