@@ -18,6 +18,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -37,6 +38,7 @@ def measure(engine: Restartable, lake: Path, containers: int, seconds: int) -> d
         names = list(pool.map(lambda n: engine.run(f"many{n}", emitter), range(containers)))
     follower = collector(engine, lake, "--follow")
     samples, began = [], time.monotonic()
+    caught_up = datetime.now(UTC) + timedelta(seconds=seconds / 2)  # with what was logged before
     while time.monotonic() - began < seconds:
         time.sleep(2)
         samples.append(_sample(follower.pid, lake))
@@ -64,7 +66,7 @@ def measure(engine: Restartable, lake: Path, containers: int, seconds: int) -> d
         "threads_most": int(max(sample["threads"] for sample in samples)),
         "cpu_cores_second_half": round((half[-1]["cpu"] - half[0]["cpu"]) / (half[-1]["at"] - half[0]["at"]), 2),
         "seconds_since_commit_most": round(max(sample["age"] for sample in half), 1),
-        "delay_s": _delays(Lake(lake)),
+        "delay_s": _delays(Lake(lake), caught_up),
         "seconds_to_end_on_sigterm": round(ended, 1),
         "lines_unread_at_sigterm": json.loads(out)["lines"],
         "files": len(Lake(lake).file_uris()),
@@ -89,15 +91,15 @@ def _sample(pid: int, lake: Path) -> dict[str, float]:
     }
 
 
-def _delays(lake: Lake) -> dict[str, float]:
-    """From a line's stamp to the file that holds it, in seconds: the median and the worst of the files' oldest lines."""
-    worst = []
+def _delays(lake: Lake, after: datetime) -> dict[str, float]:
+    """From a line's stamp to the file that holds it, in seconds: median and 95th percentile of lines after a moment."""
+    later = []
     for uri in lake.file_uris():
         path = uri.removeprefix("file://")
-        oldest = pl.read_parquet(path, columns=["timestamp"], hive_partitioning=False)["timestamp"].min()
-        worst.append(os.stat(path).st_mtime - oldest.timestamp())  # type: ignore[union-attr]
-    later = pl.Series(sorted(worst))
-    return {"median": round(float(later.median() or 0), 1), "p95": round(float(later.quantile(0.95) or 0), 1)}  # type: ignore[arg-type]
+        stamps = pl.read_parquet(path, columns=["timestamp"], hive_partitioning=False)["timestamp"]
+        later.append(os.stat(path).st_mtime - stamps.filter(stamps >= after).dt.epoch("us") / 1e6)
+    delays = pl.concat(later)
+    return {name: round(delays.quantile(share) or 0.0, 1) for name, share in (("median", 0.5), ("p95", 0.95))}
 
 
 def main(arguments: list[str] | None = None) -> int:
