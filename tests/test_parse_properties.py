@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -100,6 +100,7 @@ POOL = (
     "2026-11-23 17:21:28.265 UTC,\"u\",\"d\",8{n},\"[local]\",6741.1,1,\"INSERT\",2026-11-23 17:21:20 UTC,3/1,0,ERROR,23505,\"dup",
     'second line of a quoted field",,,,,,"INSERT",,,"psql","client backend",,0',
 )  # fmt: skip
+TRACE = "Traceback (most recent call last):"
 Stream = tuple[list[str], list[str | None], list[int] | None]  # texts, log_iostream, pauses in ms
 LINE = st.builds(lambda text, n: text.replace("{n}", str(n)), st.sampled_from(POOL), st.integers(0, 3))
 
@@ -151,6 +152,7 @@ def streams(draw: st.DrawFn) -> Stream:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stream=streams(), cuts=st.lists(st.integers(1, 40), max_size=6))
+@example(stream=([TRACE, TRACE, "1 x", "2 x", TRACE, TRACE], ["a", "a", "b", "b", "a", "a"], None), cuts=[4])
 def test_cutting_a_stream_into_batches_gives_the_same_records(stream: Stream, cuts: list[int]) -> None:
     lines = frame(*stream)
     moving = ("first_line", "last_line", "open")

@@ -291,6 +291,11 @@ def test_a_validation_error_without_a_traceback_is_one_record_and_takes_no_more(
     assert (one["line_count"], one["source"], one["severity_number"], one["exception_type"]) == (len(lines), "app", 17, kind)
 
 
+def test_tracebacks_one_after_another_are_records_of_their_own_however_the_stream_is_cut() -> None:
+    found = records(*FRAME, "ValueError: a", *FRAME, "KeyError: b", *FRAME, "OSError: c", "INFO:app:next")
+    assert [one["exception_type"] for one in found] == ["ValueError", "KeyError", "OSError", None]
+
+
 def test_a_redirected_traceback_without_indentation_is_one_record() -> None:
     head = "[2026-02-03 10:00:00,123: WARNING/MainProcess] "
     lines = [

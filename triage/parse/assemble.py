@@ -220,7 +220,8 @@ def _tracebacks(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout,
     before = pl.col("before")
     # einfo and concurrent.futures quote the traceback of another process between lines of three quotes.
     inner = before.str.contains(grammar.CHAIN) | (before == '"""')
-    first = pl.col("takes") & (pl.col("nth") == 1) & (pl.col("ready") | before.str.contains(grammar.ANNOUNCES))
+    # A bare traceback is no announcement: what comes behind it is another failure.
+    first = pl.col("takes") & (pl.col("nth") == 1) & ~pl.col("traceback").first().over("head") & (pl.col("ready") | before.str.contains(grammar.ANNOUNCES))
     joins = pl.col("traceback") & pl.col("near") & (inner | first).fill_null(False)
     drop = ["ready", "message", "before", "head", "takes", "nth"]
     return frame.with_columns(joins=joins).drop(drop)
