@@ -143,6 +143,7 @@ LINES: dict[str, dict[str, Any]] = {
     "event='user login' level=warning logger='app.auth' user_id=7": {"severity_number": 13, "message": "user login", "user_id": "7"},
     "E, [2026-02-03T10:00:00.123456 #12] ERROR -- : boom": {"severity_text": "ERROR", "process_id": "12", "message": "boom"},
     # neighbours
+    f"{T}.123  INFO 12 --- [           main] com.acme.App : hello": {"thread_name": "main", "scope_name": "com.acme.App", "message": "hello"},
     "081109 203615 148 INFO dfs.DataNode: gone": {"scope_name": "dfs.DataNode", "process_id": "148", "message": "gone"},
     "17/06/09 20:10:40 WARN executor.Backend: gone": {"severity_text": "WARN", "message": "gone"},
     "03-17 16:13:38.811  1702  2395 E Window: gone": {"severity_number": 17, "process_id": "1702", "message": "gone"},

@@ -56,7 +56,7 @@ LAYOUTS = (
     Layout(
         "jvm.spring",
         "app",
-        r"(?P<head>" + ISO + NUMERIC_ZONE + r" +" + LEVEL + r" (?P<pid>\d+) --- (?:\[[^\]]*\] ){0,1}\[(?P<thread>[^\]]*)\] (?P<logger>\S+) *: )",
+        r"(?P<head>" + ISO + NUMERIC_ZONE + r" +" + LEVEL + r" (?P<pid>\d+) --- (?:\[[^\]]*\] ){0,1}\[ *(?P<thread>[^\]]*)\] (?P<logger>\S+) *: )",
     ),
     Layout(
         "jvm.logback",
