@@ -77,6 +77,7 @@ LINES: dict[str, dict[str, Any]] = {
     "[02/03/26 10:00:00] ERROR    hello       core.py:12": {"timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC), "message": "hello"},
     "02-03 10:00 root         INFO     hello": {"timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC), "scope_name": "root", "message": "hello"},
     "[2026-02-03, 10:00:00 UTC] {taskinstance.py:13} ERROR - hello": {"timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC), "message": "hello"},
+    "Feb 03 10:00:00 PM  ERROR hello": {"timestamp": datetime(2026, 2, 3, 22, tzinfo=UTC), "severity_text": "ERROR", "scope_name": None},
     "26-02-03 10:00:00 ERROR hello": {"timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC), "severity_text": "ERROR"},
     "1770112800123 ERROR hello": {"timestamp": datetime(2026, 2, 3, 10, 0, 0, 123_000, tzinfo=UTC), "message": "hello"},
     f"[{T}] production.ERROR: hello": {"severity_text": "ERROR", "scope_name": "production", "message": "hello"},

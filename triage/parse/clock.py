@@ -64,7 +64,7 @@ def local_time(ts: pl.Series, frac: pl.Series | None, clock: str, year: int) -> 
     elif clock == "loose":
         parsed = _first_of(_spelled(ts, _LOOSE_SPELLINGS), LOOSE)
     elif clock == "yearless":
-        parsed = _first_of(f"{year} " + _spelled(ts, _YEARLESS_SPELLINGS), (FORMATS["month_day"], FORMATS["syslog"]))
+        parsed = _first_of(f"{year} " + _spelled(ts, _YEARLESS_SPELLINGS), (FORMATS["month_day"], FORMATS["syslog"], "%Y %b %d %I:%M:%S %p"))
     elif clock in YEARLESS:
         parsed = (f"{year} " + ts.str.replace_all(r"  +", " ")).str.to_datetime(FORMATS[clock], strict=False, time_unit="us")
     elif clock in FORMATS:

@@ -31,7 +31,7 @@ OTHER_STAMP = (
     _WEEKDAY + r"(?P<ts>(?:(?:\d\d/\d\d/\d{2}(?:\d{2})?|\d\d[.\-]\d\d[.\-]\d{4}|\d\d-\d\d-\d\d|\d{4}\.\d\d\.\d\d|\d{4}-\d\d-\d\d,|20\d{6}|[A-Z][a-z]{2} [ \d]?\d,? \d{4}|\d{1,2}[ \-/][A-Z][a-z]{2}[ \-/]\d{2}(?:\d{2})?)[, :]{1,2}"
     + _CLOCK_TIME + r"(?: [AP]M)?|[A-Z][a-z]{2} [ \d]\d " + _CLOCK_TIME + r" \d{4}))(?:[.,](?P<frac>\d{1,9}))?"
 )  # fmt: skip
-YEARLESS_STAMP = r"(?P<ts>(?:\d\d[\-/]\d\d|[A-Z][a-z]{2} [ \d]?\d),? \d\d:\d\d(?::\d\d)?)(?:[.,](?P<frac>\d{1,9}))?"
+YEARLESS_STAMP = r"(?P<ts>(?:\d\d[\-/]\d\d|[A-Z][a-z]{2} [ \d]?\d),? \d\d:\d\d(?::\d\d)?(?: [AP]M)?)(?:[.,](?P<frac>\d{1,9}))?"
 TIME_ONLY = r"(?P<ts>[0-2]\d:[0-5]\d:[0-5]\d)(?:[.,](?P<frac>\d{1,9}))?"
 
 
