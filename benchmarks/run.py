@@ -23,9 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import inside, peers
+from benchmarks.copies import copied
 from benchmarks.generate import Plan, generate
 from benchmarks.measure import ROOT, cost, ingest, ingest_into, new_lake, pair, say, told, triage, truth_of
 from benchmarks.page import Results, render
+from triage.lake.table import Lake
 
 LOGS = ROOT / "build" / "bench"
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -107,12 +109,26 @@ def by_patterns(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
 
 
 def by_size(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
-    """Time and memory as the log grows, and questions to the largest usual lake."""
+    """Time and memory as the log grows."""
     for size in growth:
         say(f"growth: {size} MB")
         _grown(found, mixed(size), last=size == sizes.growth[-1])
     if found.log not in found.growth:
         found.growth[found.log] = next(iter(found.pairs.values())).ours if found.pairs else ingest(found.log)
+
+
+def by_question(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
+    """Named queries and whole commands over a compacted lake of ten million records."""
+    with new_lake() as lake, new_lake() as many:
+        say("questions: a lake of ten million records")
+        ingest_into(lake, found.log)
+        copied(Lake(lake), many, -(-(10**7) // found.truth["records"]))
+        days = json.loads(told(triage(many, "lake", "info", "--format", "json")))["days"]
+        found.records = sum(day["records"] for day in days)
+        say("queries")
+        found.queries = inside.queries(many)
+        say("commands")
+        found.commands = inside.commands(many, found.rounds)
 
 
 def from_engine(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
@@ -122,7 +138,8 @@ def from_engine(found: Results, sizes: Sizes, growth: tuple[int, ...]) -> None:
 
 
 PARTS: dict[str, Callable[[Results, Sizes, tuple[int, ...]], None]] = {
-    "peers": against_peers, "stages": by_stage, "patterns": by_patterns, "growth": by_size, "collect": from_engine,
+    "peers": against_peers, "stages": by_stage, "patterns": by_patterns, "growth": by_size, "questions": by_question,
+    "collect": from_engine,
 }  # fmt: skip
 
 
@@ -138,7 +155,7 @@ def _rates(found: Results, missing: list[str]) -> None:
 
 
 def _grown(found: Results, log: Path, *, last: bool) -> None:
-    """Ingest one size; the lake of the `last` one is compacted and asked."""
+    """Ingest one size; the lake of the `last` one is compacted."""
     with new_lake() as lake:
         found.growth[log] = ingest_into(lake, log)
         if not last:
@@ -147,11 +164,6 @@ def _grown(found: Results, log: Path, *, last: bool) -> None:
         cost(triage(lake, "lake", "compact"))
         days = json.loads(told(triage(lake, "lake", "info", "--format", "json")))["days"]
         found.share = sum(day["bytes"] for day in days) / log.stat().st_size
-        found.records = sum(day["records"] for day in days)
-        say("queries")
-        found.queries = inside.queries(lake)
-        say("commands")
-        found.commands = inside.commands(lake, found.rounds)
 
 
 if __name__ == "__main__":

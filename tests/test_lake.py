@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from triage.errors import UnavailableError, UsageError
@@ -270,6 +271,29 @@ def test_a_damaged_file_is_named_and_set_aside_and_does_not_block_the_rest(lake:
     again = Lake(lake.path)
     assert (again.version_of("docker:1"), len(again.file_uris()), maintenance.repair(again)) == (5009, 1, [])
     assert maintenance.compact(again) == (0, 0)
+
+
+def test_what_is_asked_for_lies_together_and_compacting_keeps_it_so(lake: Lake) -> None:
+    """No row group holds records with trouble and records without, nor two families, where there are many of each."""
+    many = records(12_000).with_columns(
+        problem=pl.when(pl.int_range(pl.len()) % 4 == 0).then(pl.lit("api.server_error")),
+        source=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("app")).otherwise(pl.lit("postgres")),
+        severity_number=pl.lit(9, pl.UInt8),
+    )
+    lake.append(many[:6000], {})
+    lake.append(many[6000:], {})
+    assert maintenance.compact(lake) == (2, 1)
+    (path,) = lake.file_uris()
+    groups = pq.ParquetFile(path).metadata
+    kinds = []
+    for number in range(groups.num_row_groups):
+        columns = {c.path_in_schema: c.statistics for c in map(groups.row_group(number).column, range(groups.num_columns))}
+        assert columns["source"].min == columns["source"].max
+        assert columns["problem"].null_count in (0, groups.row_group(number).num_rows)
+        kinds.append((columns["problem"].null_count > 0, columns["source"].min))
+    assert kinds == [(False, "app"), (True, "app"), (True, "postgres")]
+    stored = Session([path]).sql("SELECT record_id, problem FROM logs ORDER BY record_id")
+    assert stored.equals(many.select("record_id", "problem").sort("record_id"))
 
 
 def test_notes_come_back_oldest_first(lake: Lake) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from tests.lake_factory import START, Story, write
 from triage import schema
 from triage.console import FORMATS, Console
 from triage.errors import UsageError
+from triage.lake.table import Lake
 from triage.query import NamedQuery, Session, load_folder
 from triage.query.named import shipped
 
@@ -71,6 +73,30 @@ class TestLogs:
         story.healthy(10, 5)
         older = story.frame().drop("span_id", "user_id")
         assert Session(write(older, tmp_path)).sql("SELECT span_id, user_id FROM logs")["user_id"].null_count() > 0
+
+    def test_files_from_before_attributes_were_kept_apart_are_read_beside_new_ones(self, tmp_path: Path) -> None:
+        story = Story()
+        story.healthy(600)
+        rows = story.frame().with_columns(pl.col("fingerprint") // 2)  # Delta's integers have a sign
+        lake = Lake(tmp_path / "lake")
+        lake.create()
+        lake.append(rows.gather_every(2), {})
+        mixed = Session([*lake.file_uris(), *write(rows.gather_every(2, 1), tmp_path / "older")])
+        old = Session(write(rows, tmp_path / "old"))
+        for name in ("requests_by_status", "task_lives", "task_events", "beat_ticks", "rhythms"):
+            assert_frame_equal(mixed.named(name), old.named(name))
+            assert mixed.named(name).height or name in ("beat_ticks", "rhythms")
+
+    def test_answers_are_the_same_while_a_window_is_gathered(self, session: Session) -> None:
+        window = {"since": START, "until": START + timedelta(seconds=300)}
+        asked = [query for query in SHIPPED if {"since", "until"} == {p.name for p in query.parameters}]
+        alone = {query.name: session.named(query.name, **window) for query in asked}
+        with session.gathered(**window):
+            for query in asked:
+                assert_frame_equal(session.named(query.name, **window), alone[query.name])
+            inside = {**window, "until": START + timedelta(seconds=60)}
+            within = session.named("problems", **inside)
+        assert within.equals(session.named("problems", **inside)) and not within.equals(alone["problems"])
 
     def test_times_are_utc(self, session: Session) -> None:
         assert session.sql('SELECT max("timestamp") AS t FROM logs').schema["t"] == schema.TIMESTAMP

@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from triage.errors import UnavailableError
 from triage.lake import parquet, state
 from triage.lake.table import Lake, _translated
-from triage.schema import LOGS
+from triage.schema import LOGS, TIMESTAMP
 
 _TARGET_BYTES = 128 << 20
 _TODAY_BYTES = 16 << 20
@@ -103,18 +103,18 @@ def _joined(lake: Lake, size: int, days: list[tuple[str, str, str]] | None) -> t
     with lake.alone(), _translated(lake.path):
         lake.refresh()
         lake.widen()
-        for files in _worth_joining(_files(lake, days), size):
-            day = files[0]["date"]
-            made = parquet.rewrite(lake.table, day, [file["path"] for file in files])
+        for some in _worth_joining(files(lake, days), size):
+            day = some[0]["date"]
+            made = parquet.rewrite(lake.table, day, [file["path"] for file in some])
             moment = int(now().timestamp() * 1000)
-            gone = [RemoveAction(file["path"], False, moment, None, {"date": day.isoformat()}) for file in files]
+            gone = [RemoveAction(file["path"], False, moment, None, {"date": day.isoformat()}) for file in some]
             try:
                 lake.table.create_write_transaction([*gone, made], "append", lake.table.schema(), ["date"])
             except BaseException:
                 _discard(lake, {made.path: made})
                 raise
             lake.refresh()
-            removed, added = removed + len(files), added + 1
+            removed, added = removed + len(some), added + 1
     return removed, added
 
 
@@ -255,7 +255,7 @@ def _reclassified(
 ) -> None:
     """Write what each file of the lake becomes that is not in `made` yet."""
     lake.refresh()
-    stored = _files(lake)
+    stored = files(lake)
     for day in partitions(lake):
         for path in stored.filter(pl.col("date") == day.date)["path"]:
             if path not in made:
@@ -263,18 +263,19 @@ def _reclassified(
         told(day)
 
 
-def _files(lake: Lake, days: list[tuple[str, str, str]] | None = None) -> pl.DataFrame:
+def files(lake: Lake, days: list[tuple[str, str, str]] | None = None) -> pl.DataFrame:
     """The files of the records by day and time."""
     with _translated(lake.path):
         actions = pl.DataFrame(lake.table.get_add_actions(flatten=True))
     if actions.is_empty():
-        return pl.DataFrame(schema={"path": pl.String, "date": pl.Date, "records": pl.Int64, "bytes": pl.Int64})
-    files = actions.select(
-        "path", date=pl.col("partition.date").cast(pl.Date), records="num_records", bytes="size_bytes", since="min.timestamp"
+        return pl.DataFrame(schema={"path": pl.String, "date": pl.Date, "records": pl.Int64, "bytes": pl.Int64, "since": TIMESTAMP, "until": TIMESTAMP})
+    found = actions.select(
+        "path", date=pl.col("partition.date").cast(pl.Date), records="num_records", bytes="size_bytes", since="min.timestamp",
+        until="max.timestamp",
     ).sort("date", "since", "path")
     for _, how, day in days or ():
-        files = files.filter(pl.col("date") >= date.fromisoformat(day) if how == ">=" else pl.col("date") < date.fromisoformat(day))
-    return files
+        found = found.filter(pl.col("date") >= date.fromisoformat(day) if how == ">=" else pl.col("date") < date.fromisoformat(day))
+    return found
 
 
 def _rewritten(lake: Lake, path: str, day: date, classified: Callable[[pl.DataFrame], pl.DataFrame]) -> AddAction:
@@ -290,7 +291,7 @@ def _rewritten(lake: Lake, path: str, day: date, classified: Callable[[pl.DataFr
 
 def _replaced(lake: Lake, made: dict[str, AddAction]) -> int:
     """Commit the new files in place of the old ones; those whose old one has gone meanwhile are dropped."""
-    stored = _files(lake)
+    stored = files(lake)
     moment = int(now().timestamp() * 1000)
     current = {path: made[path] for path in stored["path"]}
     gone = [RemoveAction(path, True, moment, None, dict(action.partition_values)) for path, action in current.items()]
@@ -304,7 +305,7 @@ def _replaced(lake: Lake, made: dict[str, AddAction]) -> int:
 def _discard(lake: Lake, made: dict[str, AddAction]) -> None:
     """Delete what was written and is not in the lake; what is, stays, whenever an interrupt came."""
     lake.refresh()
-    kept = set(_files(lake)["path"])
+    kept = set(files(lake)["path"])
     parquet.discard(lake.table, [action.path for action in made.values() if action.path not in kept])
 
 

@@ -13,7 +13,7 @@ WITH told AS NOT MATERIALIZED (
     SELECT request_id
     FROM told
     GROUP BY request_id
-    ORDER BY count(problem) = 0, coalesce(max(duration_ms) FILTER (answer), epoch_us(max("timestamp") - min("timestamp")) / 1e3) DESC, request_id
+    ORDER BY count(problem) = 0, coalesce(max(duration_ms) FILTER (answer), (epoch_us(max("timestamp")) - epoch_us(min("timestamp"))) / 1e3) DESC, request_id
     LIMIT $most
 ), named AS (
     SELECT * FROM told SEMI JOIN worst USING (request_id)
@@ -24,7 +24,7 @@ WITH told AS NOT MATERIALIZED (
            arg_min(path, ("timestamp", record_id)) AS route,
            arg_min(status_code, ("timestamp", record_id)) FILTER (answer) AS status_code,
            coalesce(arg_min(duration_ms, ("timestamp", record_id)) FILTER (answer),
-                    epoch_us(max("timestamp") - min("timestamp")) / 1e3) AS duration_ms,
+                    (epoch_us(max("timestamp")) - epoch_us(min("timestamp"))) / 1e3) AS duration_ms,
            arg_min(user_id, ("timestamp", record_id)) AS user_id,
            arg_min(job_id, ("timestamp", record_id)) AS job_id,
            coalesce(list_distinct(list(task_id) FILTER (task_id IS NOT NULL)), []) AS task_ids,

@@ -1,17 +1,38 @@
 -- title: One task's, request's, job's or trace's story across services
 -- param: id varchar
 -- returns: timestamp, service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
-WITH named AS (
+WITH asked AS NOT MATERIALIZED (
+    -- Each key apart: the files' filters answer for one value of one column.
+    SELECT task_id, request_id, job_id, trace_id FROM logs WHERE task_id = $id
+    UNION ALL
+    SELECT task_id, request_id, job_id, trace_id FROM logs WHERE request_id = $id
+    UNION ALL
+    SELECT task_id, request_id, job_id, trace_id FROM logs WHERE job_id = $id
+    UNION ALL
+    SELECT task_id, request_id, job_id, trace_id FROM logs WHERE trace_id = $id
+), named AS MATERIALIZED (
     -- A request names its tasks and a task its job: one step further from the id that was asked for.
-    SELECT DISTINCT unnest([task_id, request_id, job_id, trace_id]) AS id
-    FROM logs
-    WHERE $id IN (task_id, request_id, job_id, trace_id)
+    SELECT DISTINCT unnest([task_id, request_id, job_id, trace_id]) AS id FROM asked
+), known AS (SELECT id FROM named WHERE id IS NOT NULL),
+told AS (
+    SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
+    FROM logs SEMI JOIN known ON known.id = logs.task_id
+    UNION
+    SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
+    FROM logs SEMI JOIN known ON known.id = logs.request_id
+    UNION
+    SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
+    FROM logs SEMI JOIN known ON known.id = logs.job_id
+    UNION
+    SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
+    FROM logs SEMI JOIN known ON known.id = logs.trace_id
+    UNION
+    SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
+    FROM logs WHERE user_id = $id
+    UNION
+    SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
+    FROM logs WHERE contains(message, $id)
 )
 SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
-FROM logs
-WHERE task_id IN (SELECT id FROM named WHERE id IS NOT NULL)
-   OR request_id IN (SELECT id FROM named WHERE id IS NOT NULL)
-   OR job_id IN (SELECT id FROM named WHERE id IS NOT NULL)
-   OR trace_id IN (SELECT id FROM named WHERE id IS NOT NULL)
-   OR user_id = $id OR contains(message, $id)
+FROM told
 ORDER BY "timestamp", record_id
