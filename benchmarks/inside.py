@@ -61,7 +61,7 @@ def stages(log: Path) -> dict[str, float]:
             if batch is None:
                 return spent
             with timed("redact"):
-                lines = how.clean(batch.lines)
+                (lines,) = how.clean([batch.lines])
             with timed("cut, date, level, assemble"):
                 records = as_lake(parse(lines, batch.resource), [batch.origin])
             with timed("classify and extract"):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from triage._data import data_dir
 from triage.classify import own_kinds
 from triage.classify import redact as module
-from triage.classify.redact import MARK, Kinds, check, redact, redact_text
+from triage.classify.redact import MARK, Kinds, check, redact, redact_apart, redact_text
 from triage.errors import UsageError
 
 KEY = b"a key of the test"
@@ -408,3 +408,15 @@ def test_the_letter_of_a_colour_code_hides_no_secret(kind: str, code: str) -> No
                                             ("max_size=13812345678", True), ('"contentLength": 13812345678', True)])  # fmt: skip
 def test_a_counter_is_told_by_a_whole_word(text: str, kept: bool) -> None:
     assert (redact_text(text, KEY) == text) is kept
+
+
+def test_lines_of_several_origins_tell_nothing_of_each_other() -> None:
+    body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKB"
+    opening, within = "-----BEGIN PRIVATE KEY-----", f"{body}\n{body}"
+    origins = [["password: |"], ["  an-answer-of-another"], [opening], [body], [opening, *within.split("\n")], ["done"], [""]]
+    texts = [pl.Series(lines) for lines in origins]
+    apart = redact_apart(texts, KEY)
+    assert [part.to_list() for part in apart] == [redact(text, KEY).to_list() for text in texts]
+    assert apart[1].to_list() == origins[1]
+    assert apart[3].to_list() == origins[3]
+    assert body not in "".join(apart[4])

@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from triage.classify.library import Library
-from triage.classify.redact import ALL, Kinds, redact
+from triage.classify.redact import ALL, Kinds, redact_apart
 from triage.classify.template import with_template
 from triage.collect.ahead import ahead, text_bytes
 from triage.errors import TriageError
@@ -61,11 +61,12 @@ class Stages:
     key: bytes | None = None  # None: no redaction
     kinds: Kinds = ALL
 
-    def clean(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """The lines without secrets."""
+    def clean(self, lines: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+        """The lines of several origins without secrets."""
         if self.key is None:
-            return lines
-        return lines.with_columns(redact(lines["text"], self.key, self.kinds).alias("text"))
+            return list(lines)
+        texts = redact_apart([part["text"] for part in lines], self.key, self.kinds)
+        return [part.with_columns(text.alias("text")) for part, text in zip(lines, texts, strict=True)]
 
     def named(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with problem, pattern, extracted fields, template and fingerprint."""
@@ -73,7 +74,7 @@ class Stages:
 
     def records(self, lines: pl.DataFrame, resource: Resource) -> pl.DataFrame:
         """All of it at once, for callers that store nothing."""
-        return self.named(parse(self.clean(lines), resource, self.options))
+        return self.named(parse(self.clean([lines])[0], resource, self.options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,29 +157,30 @@ def _cut(groups: Iterable[Sequence[Batch]], stages: Stages) -> Iterator[_Group]:
 
 
 def _complete(batches: Sequence[Batch], carried: dict[str, _Held], stages: Stages) -> _Group:
-    held = [(batch, _held(batch, carried.pop(batch.origin, None), stages)) for batch in batches]
+    held = [(batch, _held(batch, carried.pop(batch.origin, None))) for batch in batches]
     held = [(batch, its) for batch, its in held if its.lines.height]
     if not held:
         return _Group(batches, None, [], {})
-    found = cut([(its.lines, batch.resource) for batch, its in held], stages.options)
+    cleaned = stages.clean([its.lines for _, its in held])
+    found = cut([(lines, batch.resource) for lines, (batch, _) in zip(cleaned, held, strict=True)], stages.options)
     done, cursors = [], dict[str, int]()
-    for (batch, its), surely in zip(held, open_from(found), strict=True):
-        count = its.lines.height if batch.final else surely
+    for (batch, its), lines, surely in zip(held, cleaned, open_from(found), strict=True):
+        count = lines.height if batch.final else surely
         done.append(count)
         cursors |= _cursors(its.segments, count) if count else {}
-        if count < its.lines.height:
-            carried[batch.origin] = _Held(its.lines.slice(count), _left(its.segments, count))
+        if count < lines.height:
+            carried[batch.origin] = _Held(lines.slice(count), _left(its.segments, count))
     return _Group(batches, found.until(done), [batch.origin for batch, _ in held], cursors)
 
 
-def _held(batch: Batch, before: _Held | None, stages: Stages) -> _Held:
-    """The lines of a batch behind those that were left of its origin, without secrets."""
+def _held(batch: Batch, before: _Held | None) -> _Held:
+    """The lines of a batch behind those that were left of its origin."""
     lines, segments = batch.lines, list[_Segment]()
     if before is not None:
         lines, segments = pl.concat([before.lines, lines], rechunk=True), before.segments
     if batch.lines.height:
         segments.append((batch.lines.height, 0, batch.cursors_after))
-    return _Held(stages.clean(lines) if lines.height else lines, segments)
+    return _Held(lines, segments)
 
 
 def _left(segments: list[_Segment], done: int) -> list[_Segment]:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import polars as pl
 
@@ -31,6 +32,7 @@ _BLOCK_LINE = re.compile(rf"(?P<s>{_BLOCK_TEXT})|^\s*(?:Proc-Type|DEK-Info): .*$
 _LAST_LINE = re.compile(rf"(?P<s>[A-Za-z0-9+/=]{{1,128}}{_AT_END}|{_BLOCK_TEXT})")
 _COLOUR = re.compile(r"(?:\x1b|\\+u001[bB]|\\+x1[bB]|\\033)\[[0-9;]*m")  # also as JSON and Python write it
 _LONGEST_BLOCK = 200  # lines
+_BETWEEN = pl.Series(["the end of a batch"] * 4)  # as many lines as a rule looks ahead, and none is one of a key
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 _KNOWN_ID = re.compile(
     r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?:0x)?[0-9a-f]+|[a-z_/+=-]+|\d[\d_-]*|(?:[a-z0-9]+[/_-])+[a-z]+"
@@ -111,6 +113,15 @@ def _redacted(texts: pl.Series, key: bytes, kinds: Kinds) -> pl.Series:
         inner = [marker.block_line(t, blocks[row]) for row, t in zip(lines, done.gather(lines), strict=True)]
         done = done.clone().scatter(lines, pl.Series(inner, dtype=pl.String))
     return done.alias(texts.name)
+
+
+def redact_apart(texts: Sequence[pl.Series], key: bytes, kinds: Kinds = ALL) -> list[pl.Series]:
+    """`redact` for the lines of several origins in one pass, of which none tells anything of another's."""
+    if len(texts) == 1:
+        return [redact(texts[0], key, kinds)]
+    done = redact(pl.concat([part for text in texts for part in (text, _BETWEEN)], rechunk=True), key, kinds)
+    starts = accumulate((len(text) + len(_BETWEEN) for text in texts), initial=0)
+    return [done.slice(start, len(text)) for start, text in zip(starts, texts, strict=False)]
 
 
 def redact_text(text: str, key: bytes, kinds: Kinds = ALL) -> str:

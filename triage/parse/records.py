@@ -259,31 +259,20 @@ def open_from(found: Cut) -> list[int]:
     No record stands on both sides of the cut, and if possible the first one behind it has a time of its own, so that
     the records after it inherit the same times as if the stream had not been cut.
     """
+    starts, stops = (pl.Series(of, dtype=pl.Int64) for of in (found.starts[:-1], found.starts[1:]))
+    batches = pl.DataFrame({"batch": range(len(starts)), "start": starts, "stop": stops}, schema_overrides={"batch": pl.UInt32})
     records = found.records.select("batch", "first", "last", "open", "dated")
-    ends = records["batch"].search_sorted(pl.int_range(len(found.resources), dtype=pl.UInt32, eager=True), side="right").to_list()
-    return [
-        _open_from(records.slice(begin, end - begin), found.lines["text"], start, stop)
-        for begin, end, start, stop in zip([0, *ends], ends, found.starts, found.starts[1:], strict=False)
-    ]
-
-
-def _open_from(records: pl.DataFrame, text: pl.Series, start: int, stop: int) -> int:
-    """The same for the records of one batch, whose lines stand from `start` to before `stop`."""
-    if records.is_empty():
-        return stop - start
-    growing = records.filter("open")
-    bound = int(growing["first"].min()) if growing.height else stop  # type: ignore[arg-type]
-    first, last = records["first"], records["last"]
-    reach = last.cum_max().shift(1, fill_value=-1)  # the last line of all records that begin earlier
-    legal = (reach < first) & (first <= bound)
-    at = _latest(first.filter(legal), start)
-    timed = _latest(first.filter(legal & records["dated"]), start)
-    if at - timed < _LOOK_BACK:
-        at = timed
-    if stop - at > MAX_CARRY_ROWS or int(text.slice(at, stop - at).str.len_bytes().sum()) > MAX_CARRY_BYTES:
-        return stop - start
-    return at - start
-
-
-def _latest(starts: pl.Series, otherwise: int) -> int:
-    return int(starts[-1]) if starts.len() else otherwise
+    growing = records.filter("open").group_by("batch").agg(bound=pl.col("first").min())
+    # The last line of all records of the batch that begin earlier.
+    reach = pl.col("last").cum_max().shift(1, fill_value=-1).over("batch")
+    legal = (reach < pl.col("first")) & (pl.col("first") <= pl.col("bound")).fill_null(True)
+    cuts = records.join(growing, on="batch", how="left", maintain_order="left").filter(legal).group_by("batch").agg(
+        at=pl.col("first").last(), timed=pl.col("first").filter("dated").last()
+    )  # fmt: skip
+    at, timed = pl.coalesce("at", "start"), pl.coalesce("timed", "start")
+    batches = batches.join(cuts, on="batch", how="left", maintain_order="left")
+    batches = batches.with_columns(at=pl.when(at - timed < _LOOK_BACK).then(timed).otherwise(at))
+    size = pl.concat([pl.Series([0], dtype=pl.Int64), found.lines["text"].str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum()])
+    carried = size.gather(batches["stop"]) - size.gather(batches["at"])
+    much = (batches["stop"] - batches["at"] > MAX_CARRY_ROWS) | (carried > MAX_CARRY_BYTES)
+    return (batches["stop"].zip_with(much, batches["at"]) - batches["start"]).to_list()
