@@ -182,6 +182,7 @@ PLAIN = [text for text in POOL if not text.startswith(CARRIED)]
 
 @settings(max_examples=100, deadline=None)
 @given(texts=st.lists(st.builds(lambda t, n: t.replace("{n}", str(n)), st.sampled_from(PLAIN), st.integers(0, 3)), max_size=40))
+@example(texts=["{", "}"])
 def test_every_line_is_in_exactly_one_body(texts: list[str]) -> None:
     found = parse(frame(texts, [None] * len(texts), None), APP, OPTIONS)
     assert sorted(line for body in found["body"] for line in body.split("\n")) == sorted(texts)

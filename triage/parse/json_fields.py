@@ -139,6 +139,8 @@ def read(own: pl.DataFrame, year: int, heads: Heads) -> None:
     if exported.any():
         text = apply_where(text, exported, lambda some: pl.Series([_first_of_export(one) for one in some], dtype=pl.String))
     frame = objects(text)
+    if not frame.width:  # empty objects only
+        frame = _nothing(text.len())
     used: set[str] = set()
     inner = next((keys for keys in WRAPPED_POSTGRES if keys["level"] in frame.columns), {})
     ts, level, message = (pick(frame, (*inner.get(name, "").split(), *KEYS[name]), used) for name in ("ts", "level", "message"))
