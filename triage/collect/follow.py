@@ -99,6 +99,8 @@ class Follower(Iterator[Batch]):
         self._lock = threading.Lock()
         self._ready: queue.Queue[Batch] = queue.Queue(maxsize=workers * 2)
         self._pool = ThreadPoolExecutor(workers, "triage-log")
+        self._workers = workers
+        self._took = 0.0  # seconds from asking one to having handed out its lines, of late
         self._finished = threading.Event()
         for target in (self._schedule, self._watch):
             threading.Thread(target=target, name=f"triage-{target.__name__}", daemon=True).start()
@@ -245,6 +247,7 @@ class Follower(Iterator[Batch]):
 
     def _rest(self, tracked: _Tracked, lines: int, started: float) -> None:
         now = time.monotonic()
+        self._took += 0.1 * (now - started - self._took)
         span = max(now - started, tracked.pause, _FASTEST_S)
         tracked.rate = 0.5 * tracked.rate + 0.5 * lines / span if lines else tracked.rate * 0.7
         if not tracked.container.running:
@@ -252,10 +255,15 @@ class Follower(Iterator[Batch]):
         elif lines > _BUSY_LINES:
             tracked.pause = _FASTEST_S
         elif lines or tracked.open_record:
-            tracked.pause = self._delay / 5
+            tracked.pause = self._shortest()
         else:
-            tracked.pause = min(max(tracked.pause, self._delay / 5) * 1.5, self._delay * 0.8)
+            tracked.pause = min(max(tracked.pause, self._shortest()) * 1.5, self._delay * 0.8)
         tracked.due = now + tracked.pause
+
+    def _shortest(self) -> float:
+        """So long that asking all in turn leaves as much time for what becomes of their lines."""
+        turn = len(self._tracked) * self._took / self._workers
+        return min(max(self._delay / 5, turn), self._delay * 0.8)
 
     def _failed(self, tracked: _Tracked, message: str, hint: str | None) -> None:
         # After the first failure the log is opened anew: the container may have another driver or be gone.
