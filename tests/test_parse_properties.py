@@ -150,7 +150,7 @@ def streams(draw: st.DrawFn) -> Stream:
     return texts, names, pauses
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stream=streams(), cuts=st.lists(st.integers(1, 40), max_size=6))
 @example(stream=([TRACE, TRACE, "1 x", "2 x", TRACE, TRACE], ["a", "a", "b", "b", "a", "a"], None), cuts=[4])
 def test_cutting_a_stream_into_batches_gives_the_same_records(stream: Stream, cuts: list[int]) -> None:
@@ -160,7 +160,7 @@ def test_cutting_a_stream_into_batches_gives_the_same_records(stream: Stream, cu
     assert_frame_equal(in_batches(lines, cuts).drop(moving), whole.drop(moving))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stream=streams(), cuts=st.lists(st.integers(1, 40), max_size=6))
 def test_the_bounds_that_close_a_record_are_the_same_in_every_batch(stream: Stream, cuts: list[int]) -> None:
     lines = frame(*stream)
@@ -180,7 +180,7 @@ CARRIED = ("web-", "2026-11-23T17", '{"log"', "Nov 23", "\x1b", "2026-11-23 17:2
 PLAIN = [text for text in POOL if not text.startswith(CARRIED)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.builds(lambda t, n: t.replace("{n}", str(n)), st.sampled_from(PLAIN), st.integers(0, 3)), max_size=40))
 @example(texts=["{", "}"])
 def test_every_line_is_in_exactly_one_body(texts: list[str]) -> None:
@@ -190,7 +190,7 @@ def test_every_line_is_in_exactly_one_body(texts: list[str]) -> None:
     assert found["timestamp"].null_count() == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.lists(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(lambda t: t.encode("utf-8", "replace"))), max_size=15))
 def test_random_bytes_never_raise(data: list[bytes]) -> None:
     texts = [one.decode("utf-8", "replace") for one in data]
@@ -198,7 +198,7 @@ def test_random_bytes_never_raise(data: list[bytes]) -> None:
     assert found["timestamp"].null_count() == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(LINE, min_size=1, max_size=6), where=st.integers(0, 200), junk=st.text(max_size=6))
 def test_damaged_lines_of_known_formats_never_raise(texts: list[str], where: int, junk: str) -> None:
     damaged = [text[: where % (len(text) + 1)] + junk + text[where % (len(text) + 1) :] for text in texts]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.test_redact import CASES, CORPUS, KEY
 from triage.classify.redact import MARK, redact
-from triage.parse import parse
+from triage.parse import ParseOptions, cut
 from triage.pipeline import lines_of
 from triage.schema import Resource
 
@@ -84,15 +84,16 @@ PIECES: dict[str, Callable[[str, bool], str]] = {
 def test_a_secret_across_the_cut_of_a_long_line_is_seen_whole(form: str, told: str) -> None:
     """Whichever of its characters the cut is at, and whatever the other stream writes in between."""
     secret, other = "Zq8hunter2Va7luable77Xy", '{"log":"x\\n","stream":"stderr","time":"2026-02-03T10:00:00.000000001Z"}'
-    for cut in range(1, len(told.format(secret)) + 1, 3):
-        text = "x" * ((16 << 10) - cut - 1) + " " + told.format(secret) + " its end"
-        parts = [text[: 16 << 10], text[16 << 10 :]]
-        rows = [PIECES[form](parts[0], False), other, PIECES[form](parts[1], True)]
-        clean = redact(pl.Series(rows), KEY).to_list()
-        records = parse(lines_of(clean), Resource("app"))
-        (body,) = records.filter(pl.col("body").str.len_bytes() > 100)["body"]
-        assert MARK.search(body) and body.endswith(" its end"), (cut, body[-80:])
-        assert not any(secret[n : n + 4] in row for row in (body, *clean) for n in range(len(secret) - 3)), (cut, body[-80:])
+    cuts, cleaned = range(1, len(told.format(secret)) + 1, 3), []
+    for at in cuts:
+        text = "x" * ((16 << 10) - at - 1) + " " + told.format(secret) + " its end"
+        rows = [PIECES[form](text[: 16 << 10], False), other, PIECES[form](text[16 << 10 :], True)]
+        cleaned.append(redact(pl.Series(rows), KEY).to_list())
+    records = cut([(lines_of(clean), Resource("app")) for clean in cleaned], ParseOptions()).read()
+    bodies = records.filter(pl.col("body").str.len_bytes() > 100)["body"]
+    for at, clean, body in zip(cuts, cleaned, bodies, strict=True):
+        assert MARK.search(body) and body.endswith(" its end"), (at, body[-80:])
+        assert not any(secret[n : n + 4] in row for row in (body, *clean) for n in range(len(secret) - 3)), (at, body[-80:])
 
 
 def stored(folder: Path) -> Iterator[tuple[str, str]]:
