@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from benchmarks.measure import Cost, Pair
@@ -133,7 +134,7 @@ def _asked(found: Results) -> str:
         return ""
     slowest = sorted(found.queries.items(), key=lambda pair: -pair[1])[:SLOWEST]
     rows = [(f"`{name}`, whole command", f"{spent.seconds:.2f} s", f"{spent.peak_mb:,.0f} MB") for name, spent in found.commands.items()]
-    rows += [(f"named query `{name}`", f"{seconds:.2f} s", "") for name, seconds in slowest]
+    rows += [(f"named query `{name}`", "no answer in 1 GB" if seconds == inf else f"{seconds:.2f} s", "") for name, seconds in slowest]
     below = sum(seconds < 0.5 for seconds in found.queries.values())
     head = f"Over a lake of {found.records:,} records ({below} of {len(found.queries)} named queries under 0.5 s; the slowest are listed):\n\n"
     return head + _table(("asked", "time", "peak memory"), *rows)
