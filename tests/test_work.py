@@ -73,13 +73,13 @@ def records_of(lines: pl.DataFrame) -> pl.DataFrame:
     return parse(lines, Resource("bench"))
 
 
-def calls(work: Callable[[], object]) -> int:
-    """How many Python functions are called."""
+def counted(work: Callable[[], object], matters: Callable[[str, object], bool]) -> int:
+    """How many events of the interpreter's profile matter."""
     count = 0
 
     def note(frame: FrameType, event: str, arg: object) -> None:
         nonlocal count
-        count += event == "call"
+        count += matters(event, arg)
 
     before = sys.getprofile()
     sys.setprofile(note)
@@ -88,23 +88,16 @@ def calls(work: Callable[[], object]) -> int:
     finally:
         sys.setprofile(before)
     return count
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many Python functions are called."""
+    return counted(work, lambda event, arg: event == "call")
 
 
 def steps(work: Callable[[], object]) -> int:
     """How many queries the frame engine runs: what a batch costs before it has a single line."""
-    count = 0
-
-    def note(frame: FrameType, event: str, arg: object) -> None:
-        nonlocal count
-        count += event == "c_call" and getattr(arg, "__name__", "") == "collect"
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
+    return counted(work, lambda event, arg: event == "c_call" and getattr(arg, "__name__", "") == "collect")
 
 
 def test_benign_lines_do_not_reach_the_rules_of_redaction(benign: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
