@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triage import __version__, settings
+from triage.cli.panels import Panels
 from triage.console import Console
 from triage.errors import UsageError
 from triage.settings import Settings
@@ -28,8 +29,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Panels,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     help=(
         "Container logs of a compose stack, turned into answers.\n\n"
         "`triage demo` shows it on a recorded incident. On your own stack:\n\n"

@@ -22,9 +22,10 @@ from triage.cli.app import (
     start,
 )
 from triage.cli.export import KINDS, write_frames
+from triage.cli.panels import Panels
 from triage.errors import UsageError
 
-lake_app = typer.Typer(no_args_is_help=True, help="What is in the lake, and looking after it.")
+lake_app = typer.Typer(cls=Panels, no_args_is_help=True, help="What is in the lake, and looking after it.")
 app.add_typer(lake_app, name="lake", rich_help_panel="Keep")
 _OF_A_DAY = 'SELECT * FROM logs WHERE "timestamp" >= $since AND "timestamp" < $until ORDER BY "timestamp", record_id'
 FormatOption = Annotated[str, typer.Option("--format", metavar="table|json")]

@@ -24,6 +24,7 @@ from triage.cli.app import (
     start,
 )
 from triage.cli.collecting import RedactOption, stages
+from triage.cli.panels import Panels
 from triage.errors import ExitCode, UnavailableError, UsageError
 from triage.visible import visible
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from triage.classify.library import Explanation, Library
 
-patterns_app = typer.Typer(no_args_is_help=True, help="The pattern library: what each line means.")
+patterns_app = typer.Typer(cls=Panels, no_args_is_help=True, help="The pattern library: what each line means.")
 app.add_typer(patterns_app, name="patterns", rich_help_panel="Understand")
 TableFormat = Annotated[str, typer.Option("--format", metavar="table|json|csv|jsonl")]
 
