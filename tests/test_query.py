@@ -163,6 +163,24 @@ class TestConfinement:
             session.sql("SELECT list(range || repeat('x', 100)) FROM range(3000000)")
         assert "narrow it down" in (raised.value.hint or "")
 
+    def test_what_has_no_room_in_memory_waits_in_a_folder_of_its_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody else may read it, other files stay closed, and nothing is left of it."""
+        rows = "SELECT range AS n, repeat('x', 100) || range AS text FROM range(1000000) ORDER BY hash(range) OFFSET 1"
+        much = f"SELECT max(n) AS n, max(text) AS text FROM ({rows})"
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        with Session([], memory_limit="100MB") as session:
+            (folder,) = tmp_path.iterdir()
+            assert folder.stat().st_mode & 0o077 == 0
+            assert session.sql(much)["n"][0] >= 999_998
+            (tmp_path / "other.txt").write_text("other")
+            with pytest.raises(UsageError, match="disabled by configuration"):
+                session.sql(f"SELECT * FROM read_text('{tmp_path}/other.txt')")
+            (tmp_path / "other.txt").unlink()
+        assert not any(tmp_path.iterdir())
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+        with pytest.raises(UsageError, match="could not allocate|failed to (allocate|pin|offload)"):
+            Session([], memory_limit="100MB").sql(much)
+
     def test_a_result_over_the_memory_limit_is_not_gathered(self) -> None:
         with pytest.raises(UsageError, match="larger than the limit of memory, 32 MB"):
             Session([], memory_limit="32MB").sql("SELECT range AS a, range AS b FROM range(100000000000)")

@@ -2,13 +2,17 @@
 
 Views: `logs` has the columns of `schema.LOGS` (`attributes` as MAP(VARCHAR, VARCHAR)), the state tables those of
 `schema.STATE`, also over an empty lake; their friends are the files of `sql/views/`. A session takes one SELECT at a time, reads no file but the lake's, loads no
-extension, opens no connection, and holds to its limits of memory and time. `unsafe=True` lifts all of that.
+extension, opens no connection, and holds to its limits of memory and time. `unsafe=True` lifts all of that. What has no
+room in memory lies in a folder that only its user can read, until the session ends.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,6 +31,7 @@ from triage.query.gathered import Gathered
 from triage.query.named import NamedQuery
 
 MEMORY_LIMIT = "1GB"  # the product's bound for a whole run is 1.5 GB
+_SPILL_LIMIT = "8GB"  # on disk, of what has no room in memory: a few times a lake of ten million records
 # A torn or broken file; not one that may not be read, or that the machine has no room for.
 _DAMAGED = re.compile(r"(?i)magic bytes|decompress|no files found|no such file|too small|corrupt|thrift|tprotocol|footer|metadata|parquet|malformed|don't know what type|varint|variable-length|dictionary|page header")
 _ROWS = 64 << 10  # taken from the engine at a time
@@ -85,6 +90,8 @@ class Session:
         self._queries = named_queries.shipped()
         for folder in sql_dirs:
             self._queries |= named_queries.load_folder(folder)
+        self._spilled = _private_folder()
+        self._clean = weakref.finalize(self, shutil.rmtree, self._spilled, ignore_errors=True)
         self._connection = duckdb.connect(":memory:")
         self._others = self._connection.cursor(), self._connection.cursor()  # for what is gathered
         self._prepare(memory_limit)
@@ -100,6 +107,7 @@ class Session:
 
     def close(self) -> None:
         self._connection.close()
+        self._clean()
 
     def queries(self) -> Mapping[str, NamedQuery]:
         """The named queries, shipped and the user's, by name."""
@@ -146,6 +154,8 @@ class Session:
         for each in (connection, *self._others):  # the zone is each connection's own
             each.execute("SET TimeZone='UTC'")
         connection.execute(f"SET memory_limit={_literal(memory_limit)}")
+        connection.execute(f"SET temp_directory={_literal(self._spilled)}")
+        connection.execute(f"SET max_temp_directory_size={_literal(_SPILL_LIMIT)}")
         connection.execute("SET parquet_metadata_cache=true")  # the files never change; a report asks a hundred times
         connection.execute("SET autoinstall_known_extensions=false")
         connection.execute("SET autoload_known_extensions=false")
@@ -158,7 +168,6 @@ class Session:
             connection.execute(f"CREATE MACRO {macro.stem}\n{macro.read_text(encoding='utf-8')}")
         if not self.unsafe:
             connection.execute(f"SET allowed_paths={_list([file for files in self._tables.values() for file in files])}")
-            connection.execute("SET temp_directory=''")  # nothing of the lake is written anywhere
             connection.execute("SET enable_external_access=false")
             connection.execute("SET lock_configuration=true")
 
@@ -291,6 +300,14 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+
+def _private_folder() -> str:
+    """For what has no room in memory; empty where the machine has no place to write."""
+    try:
+        return tempfile.mkdtemp(prefix="triage-")
+    except OSError:
+        return ""
 
 
 def _frame(relation: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:
