@@ -178,7 +178,7 @@ class TestConfinement:
             (tmp_path / "other.txt").unlink()
         assert not any(tmp_path.iterdir())
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-        with pytest.raises(UsageError, match="could not allocate|failed to (allocate|pin|offload)"):
+        with pytest.raises(UsageError, match=r"could not allocate|failed to (allocate|pin|offload)"):
             Session([], memory_limit="100MB").sql(much)
 
     def test_a_result_over_the_memory_limit_is_not_gathered(self) -> None:
