@@ -42,6 +42,7 @@ def measure(engine: Restartable, lake: Path, containers: int, seconds: int) -> d
     while time.monotonic() - began < seconds:
         time.sleep(2)
         samples.append(_sample(follower.pid, lake))
+    ending = datetime.now(UTC)
     with ThreadPoolExecutor(4) as pool:
         truths = pool.map(lambda name: _ended(engine, name), names)
         truth = {key: last for one in truths for key, last in one.items()}
@@ -66,7 +67,7 @@ def measure(engine: Restartable, lake: Path, containers: int, seconds: int) -> d
         "threads_most": int(max(sample["threads"] for sample in samples)),
         "cpu_cores_second_half": round((half[-1]["cpu"] - half[0]["cpu"]) / (half[-1]["at"] - half[0]["at"]), 2),
         "seconds_since_commit_most": round(max(sample["age"] for sample in half), 1),
-        "delay_s": _delays(Lake(lake), caught_up),
+        "delay_s": _delays(Lake(lake), caught_up, ending),
         "seconds_to_end_on_sigterm": round(ended, 1),
         "lines_unread_at_sigterm": json.loads(out)["lines"],
         "files": len(Lake(lake).file_uris()),
@@ -91,13 +92,13 @@ def _sample(pid: int, lake: Path) -> dict[str, float]:
     }
 
 
-def _delays(lake: Lake, after: datetime) -> dict[str, float]:
-    """From a line's stamp to the file that holds it, in seconds: median and 95th percentile of lines after a moment."""
+def _delays(lake: Lake, after: datetime, before: datetime) -> dict[str, float]:
+    """From a line's stamp to the file that holds it, in seconds: median and 95th percentile of a time's lines."""
     later = []
     for uri in lake.file_uris():
         path = uri.removeprefix("file://")
         stamps = pl.read_parquet(path, columns=["timestamp"], hive_partitioning=False)["timestamp"]
-        later.append(os.stat(path).st_mtime - stamps.filter(stamps >= after).dt.epoch("us") / 1e6)
+        later.append(os.stat(path).st_mtime - stamps.filter((stamps >= after) & (stamps < before)).dt.epoch("us") / 1e6)
     delays = pl.concat(later)
     return {name: round(delays.quantile(share) or 0.0, 1) for name, share in (("median", 0.5), ("p95", 0.95))}
 

@@ -99,6 +99,7 @@ def test_killed_anywhere_no_line_is_lost_or_doubled(
 ) -> None:
     engine, lake = FakeEngine(filters_each=filters_each, chunk=data.draw(st.integers(700, 50_000))), dict[str, int]()
     stamp, got, number, jumped, used = START, [], 0, False, {START}
+    kept: Log | None = None  # a follower's, that has seen the answer before
     for step, stream, body, action in script:
         stamp += step
         # A clock that was set back does not hit the very nanoseconds of before.
@@ -110,9 +111,32 @@ def test_killed_anywhere_no_line_is_lost_or_doubled(
         number += 1
         if action == 0:
             got += collect(engine, lake, data.draw(st.integers(1, 5)))
+            kept = None
+        elif action == 1:
+            kept = kept or reader(engine, lake)
+            for batch in kept.new():
+                got += batch.lines["text"].to_list()
+                lake.update(batch.cursors_after(batch.lines.height))
     got += collect(engine, lake)
     got += collect(engine, lake)
     assert [int(text.split(" ")[0]) for text in got] == list(range(number))
+
+
+def test_what_a_line_imitates_is_no_end_of_an_answer() -> None:
+    engine, lake = FakeEngine(messages=[(START + n, 1, b"%d\n" % n) for n in range(3)]), dict[str, int]()
+    log, got = reader(engine, lake), list[str]()
+
+    def ask() -> None:
+        got.extend(text for batch in log.new() for text in batch.lines["text"])
+
+    ask()
+    ask()
+    known = answer(engine)
+    assert log._ending[1] is not None
+    assert log._ending[1].data == known
+    engine.messages = [(START + 5, 1, b"a" + known + b"\n")]  # all of before rotated away
+    ask()
+    assert got == ["0", "1", "2", "a" + known.decode()]
 
 
 @pytest.mark.parametrize("filters_each", [True, False])

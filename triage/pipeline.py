@@ -229,6 +229,7 @@ class _Committer:
         self._notes: list[Mapping[str, Any]] = []
         self._rows = self._bytes = 0
         self._since = time.monotonic()
+        self._took = 0.0  # seconds that the last commit took, which are part of the delay
         self._writer = ThreadPoolExecutor(1, "triage-lake")
         self._writing: Future[None] | None = None
 
@@ -262,7 +263,8 @@ class _Committer:
 
     def tick(self) -> None:
         """Store what is gathered if it is much or has waited long."""
-        if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES or (self._gathered and time.monotonic() - self._since >= self._delay):
+        waits = max(self._delay - self._took, self._delay / 5)
+        if self._rows >= COMMIT_ROWS or self._bytes >= COMMIT_BYTES or (self._gathered and time.monotonic() - self._since >= waits):
             self.flush()
 
     def flush(self) -> None:
@@ -281,6 +283,7 @@ class _Committer:
             writing.result()
 
     def _store(self, gathered: list[_Group], notes: list[Mapping[str, Any]]) -> None:
+        began = time.monotonic()
         # Notes first: a gap told twice does no harm, a hole that nobody explains does.
         self._lake.note(notes)
         if gathered:
@@ -295,6 +298,7 @@ class _Committer:
             self._progress.committed |= {name: now for name in cursors if "#" not in name}
             if self._shown is not None:
                 self._shown(records)
+            self._took = time.monotonic() - began
             self._upkeep()
 
 

@@ -49,6 +49,8 @@ class Cursor:
 def advance(cursor: Cursor | None, stamps: pl.Series) -> Cursor | None:
     """The cursor after further lines. The anchor is the greatest stamp since the clock was last set back."""
     while len(stamps):
+        if stamps.is_sorted() and (cursor is None or int(stamps[0]) > cursor.stamp):
+            return Cursor(int(stamps[-1]), int((stamps == stamps[-1]).sum()), int(stamps[-1]))
         top = stamps.cum_max() if cursor is None else stamps.cum_max().clip(lower_bound=cursor.stamp)
         falls = (stamps < top - _JUMP_NS).arg_true()
         end = int(falls[0]) if len(falls) else len(stamps)
@@ -100,7 +102,7 @@ class Occurrences:
     """Numbers lines of equal stamp, over the answers' parts."""
 
     def __init__(self) -> None:
-        self._recent = pl.DataFrame(schema={"position": pl.Int64, "before": pl.UInt32})
+        self._recent = pl.Series("position", [], dtype=pl.Int64)
         self._top = -1
 
     def number(self, stamps: pl.Series) -> pl.Series:
@@ -110,17 +112,13 @@ class Occurrences:
         if int(stamps[0]) > self._top and (stamps.head(len(stamps) - 1) < stamps.tail(len(stamps) - 1)).all():
             seq = pl.zeros(len(stamps), dtype=pl.Int32, eager=True)
         else:
-            frame = pl.DataFrame({"position": stamps}).join(self._recent, "position", "left", maintain_order="left")
+            before = self._recent.value_counts(name="before")
+            frame = pl.DataFrame({"position": stamps}).join(before, "position", "left", maintain_order="left")
             within = pl.int_range(pl.len()).over("position") + pl.col("before").fill_null(0)
             seq = frame.select(within.cast(pl.Int32)).to_series()
-        self._remember(stamps)
-        return seq.alias("seq")
-
-    def _remember(self, stamps: pl.Series) -> None:
         top = stamps.max()
         assert isinstance(top, int)
         self._top = max(self._top, top)
-        counts = stamps.alias("position").to_frame().group_by("position").agg(before=pl.len())
-        both = pl.concat([self._recent, counts], how="vertical_relaxed").cast({"before": pl.UInt32})
-        recent = both.filter(pl.col("position") >= int(stamps[-1]) - _RECENT_NS)
-        self._recent = recent.group_by("position").agg(pl.col("before").sum())
+        recent = pl.concat([self._recent, stamps.alias("position")])
+        self._recent = recent.filter(recent >= int(stamps[-1]) - _RECENT_NS)
+        return seq.alias("seq")

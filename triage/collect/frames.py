@@ -17,7 +17,8 @@ from triage.errors import UnavailableError
 PIECE = 16384  # the engine splits longer lines, by bytes
 _GROUP = MAX_LINE // PIECE  # pieces that are joined at most
 _HEADER = struct.Struct(">BxxxL")
-_STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
+HEADER_BYTES = _HEADER.size
+STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 _ENGINE_ERROR = 3
 _FORMATS = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f%:z")  # Podman writes its local offset
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ")
@@ -80,7 +81,7 @@ class Frames:
             raw, kinds = raw.filter(~bad), kinds.filter(~bad)
         text, undecodable = text_column(raw.to_frame("raw").select(pl.col("raw").bin.slice(8)).to_series())
         self.undecodable += undecodable
-        return self._stamped(text, kinds.replace_strict(_STREAMS, return_dtype=pl.String))
+        return self._stamped(text, kinds.replace_strict(STREAMS, return_dtype=pl.String))
 
     def _tty_pieces(self, data: bytes) -> pl.DataFrame:
         raw = cut(data, 0)
@@ -202,10 +203,12 @@ def _frame_starts(data: bytes) -> tuple[pl.Series, int]:
             if ends[-1] <= len(data):
                 return starts, int(ends[-1])
             return starts.head(len(starts) - 1), int(starts[-1])
-    return _walk(data)
+    walked, end = walk(data)
+    return pl.Series(walked, dtype=pl.Int64), end
 
 
-def _walk(data: bytes) -> tuple[pl.Series, int]:
+def walk(data: bytes) -> tuple[list[int], int]:
+    """Where frames begin, one after the other, and the end of the last whole one."""
     starts, at = [], 0
     while at + _HEADER.size <= len(data):
         kind, size = _HEADER.unpack_from(data, at)
@@ -215,4 +218,4 @@ def _walk(data: bytes) -> tuple[pl.Series, int]:
             break
         starts.append(at)
         at += _HEADER.size + size
-    return pl.Series(starts, dtype=pl.Int64), at
+    return starts, at

@@ -16,12 +16,13 @@ from typing import Protocol
 import polars as pl
 
 from triage.collect.batches import no_lines
+from triage.collect.continued import Ending
 from triage.collect.cursor import SLACK_NS, Cursor, LogCursor, Occurrences, advance
 from triage.collect.frames import Frames
 from triage.errors import UnavailableError
-from triage.schema import LINES, TIMESTAMP, Batch, Gap, Resource
+from triage.schema import TIMESTAMP, Batch, Gap, Resource
 
-_TAILS = (512, 8192, 65536)
+_TAILS = (128, 512, 8192, 65536)
 _TAIL_BYTES = 64 << 20  # a longer answer is read as a stream instead
 _MARGIN = 64  # lines in front of the anchor that prove it to be the first line of its stamp
 BATCH_BYTES = 16 << 20
@@ -50,6 +51,7 @@ class Log:
     expected: int = 0  # new lines last time
     notes: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    _ending: tuple[Cursor | None, Ending | None] = (None, None)  # how the last answer ended, and the cursor behind it
 
     def new(self) -> Iterator[Batch]:
         """The lines behind the cursor; the last batch is final."""
@@ -75,8 +77,9 @@ class Log:
             return
         found = self._from_tail(self.cursor)
         if found is not None:
-            rows, frames = found
+            rows, frames, ending = found
             self.expected = rows.height
+            self._ending = advance(self.cursor, rows["position"]), ending
             rows = self._wanted(rows, self.cursor)
             if rows.height:
                 yield rows, frames
@@ -98,22 +101,27 @@ class Log:
 
     # From the end of the log
 
-    def _from_tail(self, cursor: Cursor) -> tuple[pl.DataFrame, Frames] | None:
+    def _from_tail(self, cursor: Cursor) -> tuple[pl.DataFrame, Frames, Ending | None] | None:
+        behind, ending = self._ending
         for tail in _TAILS:
-            if tail < self.expected + cursor.count and tail != _TAILS[-1]:
+            if tail < 2 * self.expected + cursor.count + _MARGIN and tail != _TAILS[-1]:
                 continue
-            frames, numbers, parts, size = Frames(tty=self.tty), Occurrences(), [], 0
+            parts, size = [], 0
             for data in self.answers.log(tail, None, None):
                 size += len(data)
                 if size > _TAIL_BYTES:
                     return None
-                parts.append(frames.feed(data))
-            parts.append(frames.finish(stopped=self.stopped))
-            rows = pl.concat(parts)
+                parts.append(data)
+            answer, frames = b"".join(parts), Frames(tty=self.tty)
+            if behind == cursor and ending and (found := ending.behind(answer, tail)):
+                return found[0], frames, found[1]
+            numbers = Occurrences()
+            rows = pl.concat([*map(frames.feed, parts), frames.finish(stopped=self.stopped)])
             rows = rows.with_columns(numbers.number(rows["position"]))
             start = _behind_anchor(rows, cursor, complete=frames.pieces < tail, first=frames.first_stamp)
             if start is not None:
-                return rows.slice(start), frames
+                plain = not self.tty and frames.open_stamp is None
+                return rows.slice(start), frames, Ending.of(answer, numbers) if plain else None
             if frames.pieces < tail:
                 return None
         return None
@@ -212,15 +220,11 @@ def _moment(stamp: int) -> datetime:
 
 
 def _lines(rows: pl.DataFrame) -> pl.DataFrame:
+    nothing = pl.lit(None, pl.String)
     return rows.select(
-        "text",
-        "position",
-        "seq",
-        observed_timestamp=(pl.col("position") // 1000).cast(TIMESTAMP),
-        log_iostream=pl.col("log_iostream"),
-        service_name=pl.lit(None, pl.String),
-        container_name=pl.lit(None, pl.String),
-    ).select(list(LINES))
+        "text", "position", "seq", observed_timestamp=(pl.col("position") // 1000).cast(TIMESTAMP),
+        log_iostream="log_iostream", service_name=nothing, container_name=nothing,
+    )  # fmt: skip
 
 
 def _behind_anchor(rows: pl.DataFrame, cursor: Cursor, *, complete: bool, first: int | None) -> int | None:
