@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -11,6 +12,7 @@ import polars as pl
 from triage.schema import Batch
 
 _TOGETHER_BYTES = 8 << 20  # of batches that are cut together, and of those read before they are needed; at least one
+_GATHER_S = 1.0  # small batches wait so long for others: a cut costs the same for one and for a hundred
 _TICK_S = 0.2
 
 
@@ -37,7 +39,7 @@ class _Ready:
     """Batches that were read and wait to be cut: at least one, and more while they are small."""
 
     def __init__(self) -> None:
-        self._batches: deque[tuple[Batch, int]] = deque()  # and the bytes of its lines
+        self._batches: deque[tuple[Batch, int, float]] = deque()  # and the bytes of its lines, and when it came
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
         self._ended = False
@@ -48,10 +50,10 @@ class _Ready:
             for batch in batches:
                 size = text_bytes(batch.lines["text"])
                 with self._changed:
-                    self._changed.wait_for(lambda: self._ended or sum(size for _, size in self._batches) < _TOGETHER_BYTES)
+                    self._changed.wait_for(lambda: self._ended or self._bytes() < _TOGETHER_BYTES)
                     if self._ended:
                         return
-                    self._batches.append((batch, size))
+                    self._batches.append((batch, size, time.monotonic()))
                     self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - raised again where the batches are used
             self._failure = error
@@ -60,11 +62,12 @@ class _Ready:
     def take(self, timeout_s: float) -> list[Batch] | None:
         """What is ready, of each origin one and not much together; nothing after the timeout, None at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._batches or self._ended, timeout_s)
+            if not self._changed.wait_for(self._enough, timeout_s) and not self._waited():
+                return []
             taken: dict[str, Batch] = {}
             total = 0
             while self._batches and self._batches[0][0].origin not in taken and total < _TOGETHER_BYTES:
-                batch, size = self._batches.popleft()
+                batch, size, _ = self._batches.popleft()
                 taken[batch.origin] = batch
                 total += size
             self._changed.notify_all()
@@ -73,6 +76,16 @@ class _Ready:
                     raise self._failure
                 return None
             return list(taken.values())
+
+    def _enough(self) -> bool:
+        """Nothing more would come into a group."""
+        return self._ended or self._bytes() >= _TOGETHER_BYTES or len({b.origin for b, *_ in self._batches}) < len(self._batches)
+
+    def _waited(self) -> bool:
+        return bool(self._batches) and time.monotonic() - self._batches[0][2] >= _GATHER_S
+
+    def _bytes(self) -> int:
+        return sum(size for _, size, _ in self._batches)
 
     def end(self) -> None:
         """Let nobody wait any longer."""
