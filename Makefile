@@ -33,7 +33,7 @@ lint: $(VENV)/.test  ## Style, types, and that imports go one way
 	$(BIN)/lint-imports
 
 test: $(VENV)/.test system lint  ## Everything, on the real components
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 corpus: $(VENV)/.test  ## Precision and recall per problem, on recordings of the real programs
 	$(BIN)/python -m tests.corpus
