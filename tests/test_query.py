@@ -94,6 +94,8 @@ class TestLogs:
         with session.gathered(**window):
             for query in asked:
                 assert_frame_equal(session.named(query.name, **window), alone[query.name])
+            around = {"since": START - timedelta(days=1), "until": window["until"]}  # before, there is nothing
+            assert_frame_equal(session.named("problems", **around), alone["problems"])
             inside = {**window, "until": START + timedelta(seconds=60)}
             within = session.named("problems", **inside)
         assert within.equals(session.named("problems", **inside)) and not within.equals(alone["problems"])
@@ -101,8 +103,16 @@ class TestLogs:
     def test_times_are_utc(self, session: Session) -> None:
         assert session.sql('SELECT max("timestamp") AS t FROM logs').schema["t"] == schema.TIMESTAMP
 
-    def test_requests_have_routes_without_ids(self, session: Session) -> None:
-        assert session.sql("SELECT DISTINCT route FROM requests")["route"].to_list() == ["/api/v1/jobs/{id}"]
+    def test_requests_have_routes_without_ids(self, tmp_path: Path) -> None:
+        routes = {
+            "/api/v1/jobs/57": "/api/v1/jobs/{id}", "/static/a56b3428/logo.js?v=3": "/static/{id}/logo.js", "/a/facade/b": "/a/facade/b",
+            "/u/6ba7b810-9dad-11d1-80b4-00c04fd430c8": "/u/{id}", "/x/shop-12": "/x/{id}",
+        }  # fmt: skip
+        story = Story()
+        for second, path in enumerate(routes):
+            story.request(second, path=path)
+        told = Session(write(story.frame(), tmp_path)).sql("SELECT path, route FROM requests")
+        assert dict(told.iter_rows()) == routes
 
 
 class TestConfinement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
@@ -25,6 +25,7 @@ class Gathered:
         self.answers: dict[str, pl.DataFrame] = {}
         self._main, self._whole, self._part = main, whole, part
         self._since, self._until = since, until
+        self._first, self._last = self._bounds()
         main.execute("CREATE SCHEMA gathered")
         if self._made("errors", "SELECT * FROM errors", _MOST_ERRORS):
             for each in (self._whole, self._part):
@@ -36,9 +37,23 @@ class Gathered:
     def connection(self, params: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         """The one that answers a query with these parameters."""
         since, until = params.get("since"), params.get("until")
-        if not (isinstance(since, datetime) and isinstance(until, datetime)) or since < self._since or until > self._until:
+        if not (isinstance(since, datetime) and isinstance(until, datetime)):
+            return self._main
+        # Where the lake has nothing before or behind, nothing more is asked for: an incident may begin before its first record.
+        since = self._since if since < self._since and self._first >= self._since else since
+        until = self._until if until > self._until and self._last < self._until else until
+        if since < self._since or until > self._until:
             return self._main
         return self._whole if (since, until) == (self._since, self._until) else self._part
+
+    def _bounds(self) -> tuple[datetime, datetime]:
+        """The lake's first and last record; the widest bounds where none can be told."""
+        try:
+            told = pl.from_arrow(self._main.sql('SELECT min("timestamp"), max("timestamp") FROM logs').to_arrow_table())
+        except duckdb.Error:
+            told = pl.DataFrame()
+        first, last = told.row(0) if isinstance(told, pl.DataFrame) and told.height else (None, None)
+        return first or datetime.min.replace(tzinfo=UTC), last or datetime.max.replace(tzinfo=UTC)
 
     def close(self) -> None:
         for each in (self._whole, self._part):

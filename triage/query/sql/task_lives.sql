@@ -67,11 +67,11 @@ WITH told AS NOT MATERIALIZED (
     WHERE source = 'celery' AND NOT ("timestamp" >= $since AND "timestamp" < $until)
 ), ends_of_workers AS (
     SELECT service_name, record_id, true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp",
-           CASE WHEN regexp_matches(body, 'WorkerLostError') THEN 'its worker lost a child process'
+           CASE WHEN contains(body, 'WorkerLostError') THEN 'its worker lost a child process'
                 ELSE 'its worker started anew' END AS reason
     FROM logs
     WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery'
-      AND (regexp_matches(body, 'WorkerLostError') OR regexp_matches(message, '@\S+ ready\.\s*$'))
+      AND (contains(body, 'WorkerLostError') OR (contains(message, 'ready.') AND regexp_matches(message, '@\S+ ready\.\s*$')))
 ), broken_off AS (
     SELECT w.task_id, e.reason, e.record_id
     FROM (SELECT task_id, worker, coalesce(received_at, sent_at, worked_at) AS since

@@ -11,5 +11,6 @@ SELECT "timestamp", service_name,
        record_id
 FROM logs
 WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery'
+  AND (contains(body, 'ready.') OR contains(body, ' shutdown') OR contains(body, 'WorkerLostError') OR contains(body, 'exited with'))
   AND regexp_matches(body, '(@\S+ ready\.\s*$)|((Warm|Cold) shutdown)|WorkerLostError|exited with ''(signal|exitcode)')
 ORDER BY "timestamp", record_id

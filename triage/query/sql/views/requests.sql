@@ -4,7 +4,7 @@ SELECT "timestamp", service_name, source, scope_name,
        attribute_path AS path,
        -- The route: the path without its ids, so that requests of one kind count together.
        regexp_replace(split_part(attribute_path, '?', 1),
-           '/(?:[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{16,}|[A-Za-z]+[-_][0-9][0-9A-Za-z_-]*)(?:(/)|$)',
+           '/(?:[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{8,}|[A-Za-z]+[-_][0-9][0-9A-Za-z_-]*)(?:(/)|$)',
            '/{id}\1', 'g') AS route,
        status_code, duration_ms, request_id, task_id, job_id, user_id, trace_id,
        attributes['client.address'] AS client, problem, record_id
