@@ -378,6 +378,35 @@ def test_the_gates_let_nothing_pass_that_a_rule_would_take(text: str) -> None:
     assert redact(pl.Series([line]), KEY)[0] == marker.clean(line)
 
 
+# Each made an engine that backtracks try every way to read it, or start at each character again: minutes to for ever.
+HOSTILE = {
+    "quotes": "(abc, password) values (" + "''" * 40 + "(",
+    "parameters": "insert into t (a, password) values (" + "%s " * 40 + "x",
+    "backslashes": "insert into t (a, password) values (%s, %s) parameters: (" + "\\'" * 40,
+    "underscores": "otp= password=x " + "a_" * 200_000,
+    "dots": "@tcp( " + "a." * 200_000,
+    "blanks": "password: |\n" + " " * 200_000,
+    "brackets": "password=" + ")" * 200_000 + "a",
+    "one value": "password=" * 100_000,
+    "open arrays": 'token=["' * 100_000,
+    "options": "rabbitmqctl x " + "rabbitmqctl -x " * 30_000,
+    "commands": "curl " * 50_000 + "mysql ldapadd redis-cli ",
+    "heads": "eyJabcdefgh." + "eyJa-" * 50_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_line_costs_what_its_length_costs(name: str) -> None:
+    """It ends at all, which the limit of a test watches; and what follows is still seen."""
+    assert VALUE not in redact_text(f"{HOSTILE[name]} password={VALUE}", KEY)
+
+
+def test_a_long_value_is_taken_whole() -> None:
+    long = made("{w9000}")
+    assert redact_text(f"before password={long}) after", KEY).endswith(") after")
+    assert long[-20:] not in redact_text(f"password={long}", KEY)
+
+
 def test_check_tells_what_is_taken_and_what_looks_like_a_secret_and_stays() -> None:
     odd = made("Zq{w30}")
     found = check(f"calm\npassword={VALUE}\nblob {odd}\n")

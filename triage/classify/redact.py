@@ -18,7 +18,8 @@ import polars as pl
 
 from triage.classify import own_kinds, pieces, secret_lines, secret_names
 from triage.classify.own_kinds import MARK, OwnKind
-from triage.classify.personal_data import BEFORE_NUMBER, PERSONAL
+from triage.classify.personal_data import BEFORE_NUMBER, NUMBER_STARTS, PERSONAL
+from triage.classify.places import Text, matches, replaced
 from triage.classify.secret_rules import BEFORE, RULES, Rule, quick
 from triage.classify.secret_shapes import SHAPES
 
@@ -48,6 +49,10 @@ _COARSE = list(
 )
 _PARTS = 3  # one regex of all would be more than the engine's automaton can hold
 COARSE = tuple("|".join(_COARSE[part::_PARTS]) for part in range(_PARTS))
+# In Python the literals of a text tell which rules are worth trying, and where.
+_TRIED = (*RULES, *SHAPES)
+_OF_LITERAL = {one: [n for n, rule in enumerate(_TRIED) if one in rule.starts] for rule in _TRIED for one in rule.starts}
+_TOLD = tuple({*_LITERALS, *_OF_LITERAL})
 _SHAPES = f"{BEFORE}(?:{'|'.join(rule.coarse for rule in SHAPES)})"
 
 
@@ -94,7 +99,7 @@ def _redacted(texts: pl.Series, key: bytes, kinds: Kinds) -> pl.Series:
     marker = _Marker(key, kinds)
     texts = own_kinds.redacted(texts, kinds.own, marker.mark)
     worded = texts.str.contains_any(GATES, ascii_case_insensitive=True).fill_null(False).arg_true()
-    texts = marker.replaced(texts, secret_lines.values(texts, worded))
+    texts = marker.placed(texts, secret_lines.values(texts, worded))
     rows = _suspects(texts, worded, kinds.personal)
     blocks = _key_blocks(texts)
     if not len(rows) and not blocks:
@@ -217,22 +222,22 @@ class _Marker:
         return "".join(part + colour for part, colour in zip(parts, [*colours, ""], strict=True))
 
     def _cleaned(self, text: str) -> str:
-        low = text.lower()
-
-        def told_by(gates: Sequence[str]) -> bool:
-            return not gates or any(gate in low for gate in gates)
-
-        for rule in (*RULES, *SHAPES):
-            text = self._apply(rule, text) if told_by(rule.gates) else text
-        if told_by(secret_names.POSITIONAL_GATES):
-            text = secret_names.POSITIONAL.sub(self._by_position, text)
-        if told_by(secret_names.GATES):
-            text = secret_names.BY_NAME.sub(self._by_name, text)
+        placed = Text(text)
+        told = {literal for literal in _TOLD if literal in placed.low}
+        for rule in (_TRIED[n] for n in sorted({n for literal in told for n in _OF_LITERAL.get(literal, ())})):
+            if not rule.gates or not told.isdisjoint(rule.gates):
+                placed = self._apply(rule, placed)
+        if not told.isdisjoint(secret_names.POSITIONAL_GATES):
+            found = matches(placed.text, secret_names.POSITIONAL, placed.places(("(",)))
+            placed = placed.changed(replaced(placed.text, found, self._by_position))
+        if not told.isdisjoint(secret_names.GATES):
+            placed = placed.changed(replaced(placed.text, secret_names.by_name(placed), self._by_name))
         for rule in self._personal:
-            text = self._apply(rule, text) if told_by(rule.gates) else text
-        return text
+            if not rule.gates or not told.isdisjoint(rule.gates):
+                placed = self._apply(rule, placed)
+        return placed.text
 
-    def replaced(self, texts: pl.Series, places: Iterable[tuple[int, int, int]]) -> pl.Series:
+    def placed(self, texts: pl.Series, places: Iterable[tuple[int, int, int]]) -> pl.Series:
         """The texts with what stands at (row, start, end) marked."""
         changed: dict[int, str] = {}
         for row, start, end in sorted(set(places), reverse=True):  # from the end on: the places before stay where they are
@@ -246,7 +251,11 @@ class _Marker:
     def block_line(self, text: str, shape: re.Pattern[str]) -> str:
         return shape.sub(lambda m: self.mark("private_key", m["s"]) if m["s"] else m[0], text)
 
-    def _apply(self, rule: Rule, text: str) -> str:
+    def _apply(self, rule: Rule, text: Text) -> Text:
+        starts = text.places(rule.starts or NUMBER_STARTS)
+        if not starts:
+            return text
+
         def replace(match: re.Match[str]) -> str:
             if rule.inner is not None:
                 return _within(match, "s", rule.inner.sub(marked, match["s"]))
@@ -254,17 +263,19 @@ class _Marker:
 
         def marked(match: re.Match[str]) -> str:
             secret = match["s"]
-            if _in_mark(match) or not rule.accept(match):
+            if _in_mark(match.string, match.start("s")) or not rule.accept(match):
                 return match[0]
             return _within(match, "s", self.mark(rule.kind, secret))
 
-        return rule.regex.sub(replace, text)
+        return text.changed(replaced(text.text, matches(text.text, rule.regex, starts, rule.reach, rule.stands), replace))
 
     def _by_name(self, match: re.Match[str]) -> str:
-        where = secret_names.value_of(match)
-        if _in_mark(match, where) or not secret_names.is_secret(match):
+        start, end = secret_names.value_of(match)
+        name, value = secret_names.name_of(match), match.string[start:end]
+        if _in_mark(match.string, start) or not secret_names.is_secret(match, name, value):
             return match[0]
-        return _within(match, where, self.mark(secret_names.kind_of(match["name"]), match[where]))
+        mark = self.mark(secret_names.kind_of(name), value)
+        return match.string[match.start() : start] + mark + match.string[end : match.end()]
 
     def _by_position(self, match: re.Match[str]) -> str:
         text = match[0]
@@ -273,11 +284,10 @@ class _Marker:
         return text
 
 
-def _in_mark(match: re.Match[str], group: str = "s") -> bool:
-    """Whether a group is, or begins in, what has been redacted already."""
-    start = match.start(group)
-    opened = match.string.rfind("[redacted:", max(0, start - 40), start + 10)
-    return opened >= 0 and "]" not in match.string[opened:start]
+def _in_mark(text: str, start: int) -> bool:
+    """Whether what begins there is, or begins in, what has been redacted already."""
+    opened = text.rfind("[redacted:", max(0, start - 40), start + 10)
+    return opened >= 0 and "]" not in text[opened:start]
 
 
 def _within(match: re.Match[str], group: str, text: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from triage.classify.secret_rules import CHINESE, either, escaped
+from triage.classify.places import Text, matches
+from triage.classify.secret_rules import CHINESE, beginnings, either, escaped
 from triage.classify.secret_values import dense, is_value, looks_random, opaque
 
 _KEYS = (
@@ -24,14 +26,23 @@ _CLOSE = r"(?:\\*[\"'`])?\]?"
 _SEP = r"\s*(?:=>|->|:=|[:：]|=(?!>)|\\+uff1a)\s*|\s*(?<=[\"']),\s*(?=b?\\*[\"'])"
 _WRAPPER = r"(?:(?:Some|Secret\w*|bytes|bytearray)\()?"
 # What may stand in a value without quotes: a quote or separator only where the value visibly goes on behind it.
-_BARE = r"(?:[^\s\"'&,;\\，。；、）]|[\"'](?=[\w!@#$%^*+~./-])|[,;](?![\s\"']|[\w.-]+\s*[=:]|$)|&(?!(?:amp;)?[\w.\[\]-]+=|\s|$))"
-BY_NAME = re.compile(
-    rf"(?i)(?<![A-Za-z0-9])(?<!\[redacted:)"
-    rf"(?P<name>(?:[A-Za-z0-9]{{1,40}}[_.-]){{0,8}}?[A-Za-z0-9]{{0,24}}?(?:(?P<sure>{_SURE})|(?P<unsure>{_UNSURE}))){_CLOSE}"
+_BARE = r"(?:[^\s\"'&,;\\，。；、）]+|[\"'](?=[\w!@#$%^*+~./-])|[,;](?![\s\"']|[\w.-]+\s*[=:]|$)|&(?!(?:amp;)?[\w.\[\]-]+=|\s|$))"
+# From the word on that tells: what stands of the name in front of it is looked at behind.
+_BY_WORD = re.compile(
+    rf"(?i)(?P<word>{_SURE}|(?P<unsure>{_UNSURE})){_CLOSE}"
     rf"(?P<sep>{_SEP}){_WRAPPER}b?(?P<quote>\\*[\"'`])?"
     r"(?:(?<=[\"'`])(?P<quoted>(?:(?!(?P=quote))(?:\\.|.)){1,4096})(?=(?P=quote))"
-    rf"|(?P<bare>{_BARE}{{1,4096}}?)(?=[)\]}}>]*(?!{_BARE})))"
+    rf"|(?P<bare>{_BARE}{{1,4096}}))"
 )
+# The same as far as its separator, for lower case: an engine that need not ask for capitals is quicker to say no.
+_TELLS = re.compile(rf"(?:{_SURE}|{_UNSURE}){_CLOSE}(?:\s*(?:[-=:：]|\\+uff1a)|\s*,)")
+_WORDS = (
+    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "salt", "sess", "sid", "sig", "auth", "key", *_KEYS,
+    *beginnings(*CHINESE),
+)  # fmt: skip
+# The rest of a name, from its end to its beginning, which must be one of a word.
+_NAME_BEFORE = re.compile(r"[A-Za-z0-9]{0,24}(?![A-Za-z0-9])(?:[_.-][A-Za-z0-9]{1,40}(?![A-Za-z0-9]))*")
+_NAME_LENGTH = 64  # of what is looked at of it
 GATES = (
     "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "salt", "sess", "sid=", "sid\"", "sid'", "sig=",
     "signature", "auth=", "auth\"", "auth'", "auth\\", "key", *escaped(*CHINESE),
@@ -47,21 +58,49 @@ COARSE = (
 )
 
 # INSERT INTO t (a, password) VALUES (…, '…'); Key (user_id, token)=(…, …) already exists.
+_STRING = r"'[^']*(?:''[^']*){0,999}'(?!')"  # in one way only, or the engine tries them all
 POSITIONAL = re.compile(
-    r"(?i)\((?P<names>[\w\s\",.`\[\]\\]{3,2000})\)(?:=|\s*values\s*)\((?P<values>(?:'(?:[^']|'')*'|\([^()']*\)|[^()']){1,8192})\)"
+    rf"(?i)\((?P<names>[\w\s\",.`\[\]\\]{{3,2000}})\)(?:=|\s*values\s*)\((?P<values>(?:{_STRING}|\([^()']*\)|[^()']){{1,8192}})\)"
 )
 POSITIONAL_GATES = (")=(", "values")
 POSITIONAL_COARSE = rf"(?:{COARSE_SURE})[\w\s\",.`\[\]\\]*\)(?:=|\s*values\s*)\("
-_ITEM = re.compile(r"\s*(?P<value>'(?P<text>(?:[^']|'')*)'|(?:[^,'()]|\([^()]*\)|'(?:[^']|'')*')*)\s*(?:,|$)")
+_ITEM = re.compile(rf"\s*(?P<value>'(?P<text>[^']*(?:''[^']*){{0,999}})'(?!')|(?:[^,'()]|\([^()]*\)|{_STRING})*)\s*(?:,|$)")
 _COLUMN = re.compile(rf"(?i)(?:\w+_)?(?:{_SURE})")
+
+
+def by_name(text: Text) -> Iterator[re.Match[str]]:
+    """Each word that tells of a value behind it, with that."""
+    tells, low = _TELLS.match, text.low
+    return matches(text.text, _BY_WORD, [place for place in text.places(_WORDS) if tells(low, place)], fits=_is_named)
 
 
 _KEY_BEHIND = re.compile(r"\\*[\"']\s*:")
 
 
-def value_of(match: re.Match[str]) -> str:
-    """The group of `BY_NAME` that holds the value."""
-    return "quoted" if match["quoted"] is not None else "bare"
+def value_of(match: re.Match[str]) -> tuple[int, int]:
+    """Where the value begins and ends: brackets behind a bare one close what stands around the name."""
+    if match["quoted"] is not None:
+        return match.span("quoted")
+    start, bare = match.start("bare"), match["bare"]
+    return start, start + max(1, len(bare.rstrip(")]}>")))
+
+
+def name_of(match: re.Match[str]) -> str:
+    """The whole name that ends with the word of a match."""
+    return (_before(match) or "") + match["word"]
+
+
+def _is_named(match: re.Match[str]) -> bool:
+    """Whether a word begins or ends a name, which is none of a mark."""
+    before = _before(match)
+    return before is not None and not match.string.endswith("[redacted:", 0, match.start() - len(before))
+
+
+def _before(match: re.Match[str]) -> str | None:
+    """What stands of a name in front of a word; None if the word is amid something else."""
+    start = match.start()
+    behind = _NAME_BEFORE.match(match.string[max(0, start - _NAME_LENGTH) : start][::-1])
+    return behind[0][::-1] if behind else None
 
 
 def kind_of(name: str) -> str:
@@ -70,12 +109,12 @@ def kind_of(name: str) -> str:
     return "token" if low.endswith(("token", "令牌")) else "password" if "pass" in low or "pwd" in low else "secret"
 
 
-def is_secret(match: re.Match[str]) -> bool:
-    """Whether what follows a telling name is a value, and not a word about it."""
-    value, name = match[value_of(match)], match["name"].lower()
+def is_secret(match: re.Match[str], name: str, value: str) -> bool:
+    """Whether the value behind a telling name is one, and not a word about it."""
+    name = name.lower()
     if not is_value(value):
         return False
-    if "," in match["sep"] and _KEY_BEHIND.match(match.string, match.end(value_of(match))):
+    if "," in match["sep"] and _KEY_BEHIND.match(match.string, value_of(match)[1]):
         return False  # `"name": "PASSWORD", "value": …`: what follows is another name
     if match["unsure"]:
         return dense(value) if match["unsure"].lower() in ("key", "salt") else len(value) >= 16 and opaque(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triage.classify.secret_values import is_value, looks_random, opaque
 
@@ -32,7 +32,9 @@ class Rule:
 
     `gates` are literals in lower case of which one occurs in every text that the rule may change; `coarse` is the rule
     in the dialect of Rust's engine, for text in lower case, and finds at least what `regex` does. Without gates it is
-    tried everywhere behind an edge, all such rules in one pass. `accept` judges what a regex cannot.
+    looked for everywhere behind an edge, all such rules in one pass. What matches begins with one of the literals
+    `starts`, or `reach` characters in front of it at most. `accept` judges what a regex cannot, and `stands` whether
+    it stands where it may: else something else may begin within.
     """
 
     kind: str
@@ -41,20 +43,50 @@ class Rule:
     regex: re.Pattern[str]
     accept: Accept = lambda match: True
     inner: re.Pattern[str] | None = None
+    starts: tuple[str, ...] = ()
+    reach: int = 0
+    stands: Accept = lambda match: True
 
 
 def rule(
-    kind: str, gates: str, coarse: str, regex: str, accept: Accept = lambda match: True, inner: str | None = None
-) -> Rule:
-    """A rule from texts: gates are separated by bars."""
+    kind: str, gates: str, coarse: str, regex: str, accept: Accept = lambda match: True, *, inner: str | None = None,
+    starts: str = "", reach: int = 0,
+) -> Rule:  # fmt: skip
+    """A rule from texts: gates are separated by bars, and so are starts, which are the gates if nothing else is said."""
     # A word of Chinese in front of a secret is no part of it, though \b takes its characters for letters.
     compiled = re.compile(regex.replace(r"(?i)\b", f"(?i){EDGE}").replace(r"\b", r"(?a:\b)"))
-    return Rule(kind, tuple(filter(None, gates.split("|"))), quick(coarse), compiled, accept, re.compile(inner) if inner else None)
+    literals, begins = (tuple(filter(None, text.split("|"))) for text in (gates, starts or gates))
+    return Rule(kind, literals, quick(coarse), compiled, accept, re.compile(inner) if inner else None, begins, reach)
+
+
+def _option(
+    kind: str, commands: str, command: str, option: str, regex: str, accept: Accept = lambda match: True, *,
+    starts: str, inner: str | None = None, stops: str = "\n|;",
+) -> Rule:  # fmt: skip
+    """A rule for what stands behind an option of a command, which is named in front of it without one of `stops` between."""
+    names, named = commands.split("|"), re.compile(rf"(?i){EDGE}{command}")
+
+    def of_command(match: re.Match[str]) -> bool:
+        before = match.string[max(0, match.start() - _COMMAND_LENGTH) : match.start()]
+        low = before.lower()
+        place = max(low.rfind(name) for name in names)
+        while place >= 0:
+            if told := named.match(before, place):
+                return not any(c in stops for c in before[told.end() :])
+            place = max(low.rfind(name, 0, place) for name in names)
+        return False
+
+    return replace(rule(kind, commands, option, regex, accept, inner=inner, starts=starts), stands=of_command)
 
 
 def either(*words: str) -> str:
     """A regex of words of another script, also as JSON escapes them."""
     return "(?:" + "|".join(words) + "|" + "|".join("".join(rf"\\+u{ord(c):04x}" for c in word) for word in words) + ")"
+
+
+def beginnings(*words: str) -> tuple[str, ...]:
+    """Literals with one of which such words begin."""
+    return (*words, *(rf"\u{ord(word[0]):04x}" for word in words))
 
 
 def escaped(*words: str) -> tuple[str, ...]:
@@ -84,22 +116,31 @@ def _opaque(match: re.Match[str]) -> bool:
     return opaque(match["s"])
 
 
+def _quoted_name(match: re.Match[str]) -> bool:
+    """What follows a name that is alone between quotes."""
+    before = match.string[max(0, match.start() - 65) : match.start()]
+    return re.fullmatch(r"[\w.-]*", before[before.rfind('"') + 1 :]) is not None and '"' in before and _value(match)
+
+
 def _telling(match: re.Match[str]) -> bool:
     """A secret that stands in prose behind `password is`: no plain word."""
     return _random(match) and any(not c.isalpha() for c in match["s"].rstrip(".,;:!?"))
 
 
 # What the name of a field ends with that holds a secret, for rules that give it a place.
+FIELD_STARTS = "password|passwd|pwd|secret|token|api|access|private|encryption|credential"
 FIELD = r"(?:password|passwd|pwd|secret|token|(?:api|access|private|secret|encryption)[_-]?key|credentials?)"
 _COARSE_FIELD = r"(?:passw[a-z]*|pwd|secret|token|key|credentials?)"
 _AUTHORIZATION = rf"(?i){NAME_EDGE}authorization(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?"
 _HEADER = r"authorization"
 CHINESE = ("密码", "口令", "密钥", "令牌")
+_LAST_NAME = re.compile(rf"(?i)(?:password|passwd|pwd|secret|token|api_?key){QUOTE},?$")
+_COMMAND_LENGTH = 400  # characters, in which an option belongs to a command
 _CODES = ("验证码", "校验码", "动态码")
 
 # The order matters: what stands in a header or a key block is gone before names and shapes are looked for.
 RULES: tuple[Rule, ...] = (
-    rule("private_key", "private", "private key", r"(?s)(?P<s>-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z))"),
+    rule("private_key", "private", "private key", r"(?s)(?P<s>-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z))", starts="-----begin "),
 
     # Headers
     rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>(?:[\w-]+=(?:\\*\"[^\"\\\r\n]*\\*\"|[^\s,\"'\\]+)(?:,\s*)?)+)"),
@@ -115,60 +156,60 @@ RULES: tuple[Rule, ...] = (
     rule("cookie", "set-cookie|set_cookie", "set.cookie", rf"(?i){NAME_EDGE}set[-_]cookie(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?[^\s=;\"'\\]+=(?P<s>[^\s;,\"'\\]+)"),
     rule("cookie", "cookie", "cookie", rf"(?i){NAME_EDGE}(?<!set-)(?<!set_)cookie(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?(?P<s>[^\s=;\"'\\]+=[^\"'\r\n\\]*)", inner=r"[^\s=;,]+=(?P<s>[^\s;,]+)"),
     rule("cookie", "cookie", "cookie", rf"(?i){NAME_EDGE}cookies?(?:{QUOTE})?\s*[:=]\s*(?P<s>\{{[^{{}}]{{1,4096}}\}})", inner=r":\s*b?\\*[\"'](?P<s>[^\"'\\]+)"),
-    rule("cookie", "cookie", "cookie", r"(?i)<cookie \w+=(?P<s>\S+) for "),
-    rule("cookie", "curl|wget", r"(?:curl|wget)\s", r"(?i)\b(?:curl|wget)\s[^\n]{0,400}?(?:-b|--cookie)[ =][\"']?(?P<s>[^\s=\"'@]+=[^\"'\n]*?)(?=[\"']|\s-|\shttp|$)", inner=r"[^\s=;,]+=(?P<s>[^\s;,]+)"),
+    rule("cookie", "cookie", "cookie", r"(?i)<cookie \w+=(?P<s>\S+) for ", starts="<cookie "),
+    _option("cookie", "curl|wget", r"(?:curl|wget)\s", r"(?:curl|wget)\s", r"(?i)(?<=\s)(?:-b|--cookie)[ =][\"']?(?P<s>[^\s=\"'@]+=[^\"'\n]*?)(?=[\"']|\s-|\shttp|$)", starts="-b|--cookie", inner=r"[^\s=;,]+=(?P<s>[^\s;,]+)", stops="\n"),
 
     # Addresses
-    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*/-])", _value),
+    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*/-])", _value, starts="://", reach=31),
     # The same with characters that an address must not have but passwords do; `:8080/` is a port.
-    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5}(?:[/?#\s\"'<>,)\]}]|$))(?P<s>[^\s\",]{1,128}?)@(?=[\w.\[(*/-])", _value),
+    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5}(?:[/?#\s\"'<>,)\]}]|$))(?P<s>[^\s\",]{1,128}?)@(?=[\w.\[(*/-])", _value, starts="://", reach=31),
     # And with blanks, where a server's address, with a port or a path, ends it.
-    rule("password", "@", r"://[^\s/@]*:[^\s@]+(?: [^\s@]+){1,3}@", r"(?i)\b(?:postgres(?:ql)?|mysql|mariadb|mssql|oracle|rediss?|amqps?|mongodb|clickhouse|smtps?|ldaps?)(?:\+\w{1,20})?://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5} )(?P<s>[^\s/@\"'<>,]{1,64}(?: [^\s/@\"'<>,:]{1,64}){1,3})@(?=[\w.-]{1,253}(?::\d|/\w))", _value),
-    rule("secret", "@", r"://[0-9a-z_-]{16,}@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://(?P<s>[A-Za-z0-9_-]{16,256})@(?=[\w.\[])", _opaque),
-    rule("password", "@tcp(|@unix(", r"@(?:tcp|unix)\(", r"(?<![\w/])[\w.-]+:(?P<s>[^\s@/\"']+)@(?:tcp|unix)\(", _value),
-    rule("password", "jdbc:", "jdbc:oracle:", r"(?i)\bjdbc:oracle:\w+:[^\s/@]+/(?P<s>[^\s@]+)@", _value),
-    rule("secret", "hook", r"hook", r"(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/|/bot/v2/hook/|/webhook/send\?key=|webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)(?P<s>[A-Za-z0-9/_@-]{20,})"),
-    rule("token", "/reset|-reset|/activate|/confirm|/verify|/invite", r"/(?:reset|[a-z-]*reset-|[a-z-]*-reset|activate|confirm|verify|invite)[a-z-]*/", r"(?i)/(?:(?:[a-z-]{0,20}-)?reset[a-z-]{0,20}|activate|confirm[a-z-]{0,20}|verify[a-z-]{0,20}|invite)/(?:[\w=-]{1,12}/)?(?P<s>[\w-]{20,})", _opaque),
-    rule("token", "code=|auth=|sig=|ticket=|session_id=|jsessionid=", r"[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=\S{16}", r"(?i)[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=(?P<s>[^\s?&#\"'<>\\)]{16,})", _opaque),
+    rule("password", "@", r"://[^\s/@]*:[^\s@]+(?: [^\s@]+){1,3}@", r"(?i)\b(?:postgres(?:ql)?|mysql|mariadb|mssql|oracle|rediss?|amqps?|mongodb|clickhouse|smtps?|ldaps?)(?:\+\w{1,20})?://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5} )(?P<s>[^\s/@\"'<>,]{1,64}(?: [^\s/@\"'<>,:]{1,64}){1,3})@(?=[\w.-]{1,253}(?::\d|/\w))", _value, starts="://", reach=31),
+    rule("secret", "@", r"://[0-9a-z_-]{16,}@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://(?P<s>[A-Za-z0-9_-]{16,256})@(?=[\w.\[])", _opaque, starts="://", reach=31),
+    rule("password", "@tcp(|@unix(", r"@(?:tcp|unix)\(", r"[\w.-]:(?P<s>[^\s@/\"']{1,256})@(?:tcp|unix)\(", _value, reach=258),
+    rule("password", "jdbc:", "jdbc:oracle:", r"(?i)\bjdbc:oracle:\w+:[^\s/@]+/(?P<s>[^\s@]+)@", _value, starts="jdbc:oracle:"),
+    rule("secret", "hook", r"hook", r"(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/|/bot/v2/hook/|/webhook/send\?key=|webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)(?P<s>[A-Za-z0-9/_@-]{20,})", starts="hooks.slack.com/|discord|/bot/v2/hook/|/webhook/send?key=|webhook.office.com/|hooks.zapier.com/"),
+    rule("token", "/reset|-reset|/activate|/confirm|/verify|/invite", r"/(?:reset|[a-z-]*reset-|[a-z-]*-reset|activate|confirm|verify|invite)[a-z-]*/", r"(?i)/(?:(?:[a-z-]{0,20}-)?reset[a-z-]{0,20}|activate|confirm[a-z-]{0,20}|verify[a-z-]{0,20}|invite)/(?:[\w=-]{1,12}/)?(?P<s>[\w-]{20,})", _opaque, starts="/"),
+    rule("token", "code=|auth=|sig=|ticket=|session_id=|jsessionid=", r"[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=\S{16}", r"(?i)[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=(?P<s>[^\s?&#\"'<>\\)]{16,})", _opaque, reach=1),
     # What is percent-encoded as a whole: the address to go on to, or JSON in a parameter.
-    rule("secret", "%3a|%3d|%253a|%253d", r"(?:pass[a-z]*|pwd|secret|token|key)(?:%(?:25)?2[27])?%(?:25)?3[ad]", r"(?i)(?:password|passwd|pwd|secret|token|api_?key)(?:%(?:25)?2[27])?(?:%(?:25)?20)*%(?:25)?3[AD](?:%(?:25)?20)*(?:%(?:25)?2[27])?(?P<s>(?:(?!%(?:25)?(?:22|26|27|2C))[^\s&\"'<>\\]){1,512})", lambda m: is_value(m["s"]) and not m["s"].isdigit()),
+    rule("secret", "%3a|%3d|%253a|%253d", r"(?:pass[a-z]*|pwd|secret|token|key)(?:%(?:25)?2[27])?%(?:25)?3[ad]", r"(?i)(?:password|passwd|pwd|secret|token|api_?key)(?:%(?:25)?2[27])?(?:%(?:25)?20)*%(?:25)?3[AD](?:%(?:25)?20)*(?:%(?:25)?2[27])?(?P<s>(?:(?!%(?:25)?(?:22|26|27|2C))[^\s&\"'<>\\]){1,512})", lambda m: is_value(m["s"]) and not m["s"].isdigit(), starts="password|passwd|pwd|secret|token|api_key|apikey"),
 
     # SQL and other languages
-    rule("password", "passw|identified", r"(?:password|identified\s+by)\s+(?:password\s+)?[ebn]?\\?['(\$]|password\s*\(", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s*(?:\s[EBN]?|\(\s*)\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
-    rule("password", "passw", r"password\s+\$", r"(?i)\bpassword\s+(?P<q>\$\w*\$)(?P<s>.{1,512}?)(?P=q)"),
+    rule("password", "passw|identified", r"(?:password|identified\s+by)\s+(?:password\s+)?[ebn]?\\?['(\$]|password\s*\(", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s*(?:\s[EBN]?|\(\s*)\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value, starts="password|identified"),
+    rule("password", "passw", r"password\s+\$", r"(?i)\bpassword\s+(?P<q>\$\w*\$)(?P<s>.{1,512}?)(?P=q)", starts="password"),
     rule("password", "identified", r"identified\s+with\s", r"(?i)\bidentified\s+with\s+\S+\s+(?:by|as)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
-    rule("password", "passw", r"password\s+for\s[^=]{1,80}=", r"(?i)\bpassword\s+for\s[^=\n]{1,80}=\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
+    rule("password", "passw", r"password\s+for\s[^=]{1,80}=", r"(?i)\bpassword\s+for\s[^=\n]{1,80}=\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value, starts="password"),
     rule("password", "crypt(", r"crypt\(\s*\\?'", r"(?i)\bcrypt\(\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')"),
-    rule("password", "passw|secret|token|key>", r"(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]*)?>", r"(?i)<(?:\w+:)?\w*(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]{0,200})?>(?P<s>[^<>\n]{1,512})</", _value),
-    rule("password", "pass|secret", r"(?:pass|secret)[a-z]*\s*,\s*<<", r"(?i)\b\w*(?:pass|password|secret)\s*,\s*<<\\*\"(?P<s>[^\"\\\n]{1,512})", _value),
+    rule("password", "passw|secret|token|key>", r"(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]*)?>", r"(?i)<(?:\w+:)?\w*(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]{0,200})?>(?P<s>[^<>\n]{1,512})</", _value, starts="<"),
+    rule("password", "pass|secret", r"(?:pass|secret)[a-z]*\s*,\s*<<", r"(?i)(?:password|pass|secret)\s*,\s*<<\\*\"(?P<s>[^\"\\\n]{1,512})", _value, starts="pass|secret"),
     # A name and its value as two fields: `"name": "DB_PASSWORD", "value": "…"`, `<input name="password" value="…">`.
-    rule("secret", "value", rf"name\\*[\"']?\s*[:=]\s*\\*[\"']?[\w.-]*{_COARSE_FIELD}\\*[\"']?[\s,]+\\*[\"']?value", rf"(?i)\bname(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?[\w.-]{{0,64}}?{FIELD}(?:{QUOTE})?(?:\s*,\s*|\s+)(?:{QUOTE})?value(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?(?P<s>[^\s\"'\\,;<>}}]{{1,4096}})", _value),
+    rule("secret", "value", rf"name\\*[\"']?\s*[:=]\s*\\*[\"']?[\w.-]*{_COARSE_FIELD}\\*[\"']?[\s,]+\\*[\"']?value", rf"(?i)\bname(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?[\w.-]{{0,64}}?{FIELD}(?:{QUOTE})?(?:\s*,\s*|\s+)(?:{QUOTE})?value(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?(?P<s>[^\s\"'\\,;<>}}]{{1,4096}})", _value, starts="name"),
     rule("secret", "name=", rf"name=\\*\"[\w.-]*{_COARSE_FIELD}\\*\"\\", rf"(?i)\bname=\\*\"[\w.-]{{0,64}}?{FIELD}\\*\"(?:\\+[rn]){{2,8}}(?P<s>[^\\\r\n]{{1,512}})", _value),
-    rule("secret", "\" \"|\\\" \\\"", rf"{_COARSE_FIELD}\\*\"\s\\*\"", rf"(?i)\\*\"[\w.-]{{0,64}}?{FIELD}\\*\"\s\\*\"(?P<s>[^\"\\]{{1,512}})\\*\"", _value),
-    rule("secret", "passw|secret|token|key|pwd", rf"{_COARSE_FIELD}\s*\|\s*[^\s|]{{6,}}\s*\|", rf"(?i)(?<![A-Za-z0-9])[\w.-]{{0,64}}?{FIELD}\s*\|\s*(?P<s>[^\s|]{{6,512}})\s*\|", lambda m: _random(m) and not m["s"].isdigit()),
-    rule("password", "|".join(escaped(*CHINESE)), rf"{either(*CHINESE)}{either('是', '为')}", rf"{either(*CHINESE)}{either('是', '为')}\s*[:：]?\s*[\"'【「]?(?P<s>[!#-&(-\[\]-~]{{4,128}})", _random),
+    rule("secret", "\" \"|\\\" \\\"", rf"{_COARSE_FIELD}\\*\"\s\\*\"", rf"(?i){FIELD}\\*\"\s\\*\"(?P<s>[^\"\\]{{1,512}})\\*\"", _quoted_name, starts=FIELD_STARTS),
+    rule("secret", "passw|secret|token|key|pwd", rf"{_COARSE_FIELD}\s*\|\s*[^\s|]{{6,}}\s*\|", rf"(?i){FIELD}\s*\|\s*(?P<s>[^\s|]{{6,512}})\s*\|", lambda m: _random(m) and not m["s"].isdigit(), starts=FIELD_STARTS),
+    rule("password", "|".join(escaped(*CHINESE)), rf"{either(*CHINESE)}{either('是', '为')}", rf"{either(*CHINESE)}{either('是', '为')}\s*[:：]?\s*[\"'【「]?(?P<s>[!#-&(-\[\]-~]{{4,128}})", _random, starts="|".join(beginnings(*CHINESE))),
     # A validation error names the field first and gives its value later.
-    rule("password", "loc\"|loc'|loc\\", r"loc\\*[\"']\s*:\s*[\[(]", rf"(?i){QUOTE}loc{QUOTE}\s*:\s*[\[(][^\])]{{0,200}}(?:password|passwd|pwd|secret|token|api_?key){QUOTE},?[\])][^{{}}]{{0,400}}?{QUOTE}input{QUOTE}\s*:\s*{QUOTE}(?P<s>(?:[^\"'\\]|\\(?![\"'])){{1,512}})", _value),
-    rule("secret", "passw|secret|token|keys", r"(?:pass[a-z]*|secret|token|key)s?\\*[\"']?\s*[:=]\s*[\[(]", rf"(?i)(?:password|passwd|secret|token|api[_-]?key)s?(?:{QUOTE})?\s*[:=]\s*(?P<s>[\[(]\s*b?(?:{QUOTE})[^\[\]()]{{1,8192}}[\])])", inner=r"[\"'](?P<s>[^\"'\\,\s]{6,512})(?=\\*[\"'])", accept=_random),
+    rule("password", "loc\"|loc'|loc\\", r"loc\\*[\"']\s*:\s*[\[(]", rf"(?i){QUOTE}loc{QUOTE}\s*:\s*[\[(](?P<names>[^\])]{{0,240}})(?<=[\"',])[\])][^{{}}]{{0,400}}?{QUOTE}input{QUOTE}\s*:\s*{QUOTE}(?P<s>(?:[^\"'\\]|\\(?![\"'])){{1,512}})", lambda m: _LAST_NAME.search(m["names"]) is not None and _value(m), starts="\"loc|'loc"),
+    rule("secret", "passw|secret|token|keys", r"(?:pass[a-z]*|secret|token|key)s?\\*[\"']?\s*[:=]\s*[\[(]", rf"(?i)(?:password|passwd|secret|token|api[_-]?key)s?(?:{QUOTE})?\s*[:=]\s*(?P<s>[\[(]\s*b?(?:{QUOTE})[^\[\]()]{{1,8192}}[\])])", inner=r"[\"'](?P<s>[^\"'\\,\s]{6,512})(?=\\*[\"'])", accept=_random, starts="password|passwd|secret|token|api_key|api-key|apikey"),
 
     # Commands and consoles
-    rule("password", "-pass|-secret|-token|-api-key|-setcookie|-requirepass|-masterauth", r"-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s", rf"(?i)(?<![A-Za-z0-9])--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s+(?:{QUOTE})?(?P<s>[^\s\"'\\-][^\s\"'\\]*)", _value),
+    rule("password", "-pass|-secret|-token|-api-key|-setcookie|-requirepass|-masterauth", r"-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s", rf"(?i)(?<![A-Za-z0-9])--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s+(?:{QUOTE})?(?P<s>[^\s\"'\\-][^\s\"'\\]*)", _value, reach=1),
     rule("password", "requirepass|masterauth", r"(?:requirepass|masterauth)\\*[\"']?\s", rf"(?i)\b(?:requirepass|masterauth)(?:{QUOTE})?\s+(?:{QUOTE})?(?P<s>[^\s\"'\\]+)", _value),
-    rule("password", "curl|wget", r"(?:curl|wget)\s", r"(?i)\b(?:curl|wget)\s(?:[^\n]{0,400}?\s)?(?:-u|--user|-a|--auth|--proxy-user)[ =]?[\"']?(?!https?:)[^\s:\"'-][^\s:\"']{0,256}:(?P<s>[^\s\"']+)", _value),
-    rule("password", "mysql|mariadb", r"(?:mysql|mariadb)\S*\s.*-p", r"(?i)\b(?:mysql|mariadb)\S*\s(?:[^\n|;]{0,400}?\s)?-p(?P<s>[^\s\"'=]+)", _value),
-    rule("password", "redis-cli|sshpass", r"(?:redis-cli|sshpass)\s", r"(?i)\b(?:redis-cli|sshpass)\s(?:[^\n|;]{0,400}?\s)?-[ap]\s*[\"']?(?P<s>[^\s\"']+)", _value),
-    rule("password", "login -", r"login -.*p\s", r"(?i)\blogin (?=-)(?:[^\n|;]{0,400}?\s)?-p\s+[\"']?(?P<s>[^\s\"']+)", _value),
-    rule("password", "htpasswd", r"htpasswd\s", r"(?i)\bhtpasswd\s+-\w*b\w*\s+(?:-\S+\s+)*\S+\s+\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
-    rule("password", "ldap", r"ldap[a-z]*\s.*-w\s", r"(?i)\bldap[a-z]{3,8}\s(?:[^\n|;]{0,400}?\s)?-w\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    _option("password", "curl|wget", r"(?:curl|wget)\s", r"(?:curl|wget)\s", r"(?i)(?<=\s)(?:-u|--user|-a|--auth|--proxy-user)[ =]?[\"']?(?!https?:)[^\s:\"'-][^\s:\"']{0,256}:(?P<s>[^\s\"']+)", _value, starts="-u|-a|--user|--auth|--proxy-user", stops="\n"),
+    _option("password", "mysql|mariadb", r"(?:mysql|mariadb)\S*\s", r"(?:mysql|mariadb)\S*\s.*-p", r"(?i)(?<=\s)-p(?P<s>[^\s\"'=]+)", _value, starts="-p"),
+    _option("password", "redis-cli|sshpass", r"(?:redis-cli|sshpass)\s", r"(?:redis-cli|sshpass)\s", r"(?i)(?<=\s)-[ap]\s*[\"']?(?P<s>[^\s\"']+)", _value, starts="-a|-p"),
+    _option("password", "login -", r"login (?=-)", r"login -.*p\s", r"(?i)(?:(?<=\s)|(?<=login ))-p\s+[\"']?(?P<s>[^\s\"']+)", _value, starts="-p"),
+    rule("password", "htpasswd", r"htpasswd\s", r"(?i)\bhtpasswd\s+-\w*b\w*\s+(?:-\S+\s+){0,8}\S+\s+\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    _option("password", "ldap", r"ldap[a-z]{3,8}\s", r"ldap[a-z]*\s.*-w\s", r"(?i)(?<=\s)-w\s+[\"']?(?P<s>[^\s\"']+)", _value, starts="-w"),
     rule("password", "login ", r"login\s+\S+\s+password\s", r"(?i)\blogin\s+\S{1,256}\s+password\s+(?P<s>[^\s\"']+)", lambda m: _random(m)),
     rule("secret", "set -", rf"set\s+-[a-z]+\s+\S*{_COARSE_FIELD}\s", rf"(?i)\bset\s+-[A-Za-z]{{1,4}}\s+\w{{0,64}}?{FIELD}\s+[\"']?(?P<s>[^\s\"']+)", _value),
-    rule("password", "rabbitmqctl", "rabbitmqctl", r"(?i)\brabbitmqctl\s+(?:-\S+\s+\S+\s+)*(?:add_user|change_password|authenticate_user)\s+(?:--\s+)?\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
-    rule("password", "auth\"|auth\\", r"auth\\*\"\s+\\*\"", r"(?i)\\*\"auth\\*\"\s+(?:\\*\"[^\"\\]*\\*\"\s+)?\\*\"(?P<s>[^\"\\]+)\\*\"", _value),
-    rule("password", "setuser", "setuser", r"(?i)\bsetuser\b[^>\n]{0,400}>(?P<s>[^\s\"'\\]+)"),
-    rule("password", "passw", r"password\s+(?:is|was|for|of|generated|to proceed)\b", r"(?i)\bpassword\s+(?:(?:is|was)\s+(?!generated)(?:now\s+|set\s+to\s+)?:?\s*|(?:is\s+generated\s+)?(?:for|of)\b[^:\n]{0,120}:\s+)[\"'`]?(?P<s>[^\s\"'`]{6,})", _telling),
+    rule("password", "rabbitmqctl", "rabbitmqctl", r"(?i)\brabbitmqctl\s+(?:-\S+\s+\S+\s+){0,8}(?:add_user|change_password|authenticate_user)\s+(?:--\s+)?\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
+    rule("password", "auth\"|auth\\", r"auth\\*\"\s+\\*\"", r"(?i)\\*\"auth\\*\"\s+(?:\\*\"[^\"\\]*\\*\"\s+)?\\*\"(?P<s>[^\"\\]+)\\*\"", _value, starts="\"auth"),
+    _option("password", "setuser", r"setuser\b", "setuser", r"(?<=[\s\"'])>(?P<s>[^\s\"'\\>][^\s\"'\\]*)", starts=">", stops="\n"),
+    rule("password", "passw", r"password\s+(?:is|was|for|of|generated|to proceed)\b", r"(?i)\bpassword\s+(?:(?:is|was)\s+(?!generated)(?:now\s+|set\s+to\s+)?:?\s*|(?:is\s+generated\s+)?(?:for|of)\b[^:\n]{0,120}:\s+)[\"'`]?(?P<s>[^\s\"'`]{6,})", _telling, starts="password"),
     rule("token", "token|secret", r"(?:token|secret)\s+[\"'`]?[0-9a-z_.+/=-]{20}", r"(?i)\b(?:token|secret)\s+[\"'`]?(?P<s>[A-Za-z0-9_.+/=-]{20,})", lambda m: opaque(m["s"]) and m["s"] != m["s"].lower()),
-    rule("otp", "|".join(escaped(*_CODES)), either(*_CODES), rf"{either(*_CODES)}(?:是|为)?\s*(?:[:：]|\\+uff1a)?\s*[\"'【\[]?(?P<s>\d{{4,8}})(?!\d)"),
-    rule("otp", "otp|cvv|cvc|pin=|pin:|pin\"|pin'|pin\\|pin_code|pincode|sms_code|smscode|verify_code|verification_code", r"(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)\\*[\"']?[:=]", rf"(?i){NAME_EDGE}(?:\w+_)?(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)(?:{QUOTE})?[:=]\s*(?:{QUOTE})?(?P<s>\d{{3,8}})(?![\d.])"),
+    rule("otp", "|".join(escaped(*_CODES)), either(*_CODES), rf"{either(*_CODES)}(?:是|为)?\s*(?:[:：]|\\+uff1a)?\s*[\"'【\[]?(?P<s>\d{{4,8}})(?!\d)", starts="|".join(beginnings(*_CODES))),
+    rule("otp", "otp|cvv|cvc|pin=|pin:|pin\"|pin'|pin\\|pin_code|pincode|sms_code|smscode|verify_code|verification_code", r"(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)\\*[\"']?[:=]", rf"(?i){NAME_EDGE}(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)(?:{QUOTE})?[:=]\s*(?:{QUOTE})?(?P<s>\d{{3,8}})(?![\d.])", starts="otp|cvv|cvc|pin|sms|verif"),
     rule("password", "authorization_code|client_secret|pin_code|pincode", r"(?:authorization_code|client_secret|pin_?code)=", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"']{4,})"),
     rule("api_key", "api key|api_key", r"api[ _]key", r"(?i)\bapi[ _]key(?: provided)?: (?P<s>[^\s,;'\"]*[^\s,;'\".])", lambda m: is_value(m["s"]) and ((len(m["s"]) > 5 and m["s"].startswith("sk-")) or looks_random(m["s"]))),
 )  # fmt: skip

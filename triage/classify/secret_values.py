@@ -5,14 +5,76 @@ from __future__ import annotations
 import re
 
 # Words that stand where a secret would, and placeholders: `token: expired`, `password=%s`, `key=${KEY}`, `***`.
+_NO_SECRET_WORDS = frozenset(
+    [
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "empty",
+        "unset",
+        "missing",
+        "required",
+        "expire",
+        "expired",
+        "invalid",
+        "incorrect",
+        "wrong",
+        "rejected",
+        "revoked",
+        "refreshed",
+        "refresh",
+        "mismatch",
+        "failed",
+        "failure",
+        "error",
+        "changed",
+        "updated",
+        "reset",
+        "not",
+        "is",
+        "was",
+        "has",
+        "must",
+        "cannot",
+        "for",
+        "from",
+        "string",
+        "str",
+        "bytes",
+        "int",
+        "authentication",
+        "authenticated",
+        "scram-sha-256",
+        "md5",
+        "trust",
+        "bearer",
+        "basic",
+        "redacted",
+        "hidden",
+        "masked",
+        "filtered",
+        "validation",
+        "ok",
+        "success",
+        "provided",
+        "unknown",
+        "b",
+        "amd64",
+        "arm64",
+        "i386",
+    ]
+)
 _NO_SECRET = re.compile(
-    r"""(?ix) (?: null | none | nil | undefined | true | false | yes | no | on | off | empty | unset | missing | required
-    | expired? | invalid | incorrect | wrong | rejected | revoked | refreshed | refresh | mismatch | failed | failure
-    | error | changed | updated | reset | not | is | was | has | must | cannot | for | from | string | str | bytes | int
-    | authentication | authenticated | scram-sha-256 | md5 | trust | bearer | basic | redacted | hidden | masked | filtered
-    | validation | ok | success | provided | unknown | type=\w+ | secretstr.* | getenv.* | os\.environ.*
+    r"""(?ix) (?: type=\w+ | secretstr.* | getenv.* | os\.environ.*
     | (?:self|cls|settings|config|cfg|conf|request|req|os|env|app|args|kwargs|form|data|options|opts|credentials|user)\.[a-z_.]+\(?.*
-    | [*•x.•#-]+ | <[a-z_. -]*> | \$\{?\w+\}? | \$\d+ | %\(?\w*\)?s | \{+\w*\}+ | :\w+ | \?+ | [\[({<]+ | b | \\+ | amd64 | arm64 | i386
+    | [*•x.•#-]+ | <[a-z_. -]*> | \$\{?\w+\}? | \$\d+ | %\(?\w*\)?s | \{+\w*\}+ | :\w+ | \?+ | [\[({<]+ | \\+
     | \[redacted:.* | \[filtered\] )[.,;:!?)]* """
 )
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -22,7 +84,7 @@ _DENSE = re.compile(r"[A-Za-z0-9+_-]{20,}={0,2}|[A-Za-z0-9+/]{22,}={1,2}")
 
 def is_value(text: str) -> bool:
     """No placeholder, and no word that is said about a secret."""
-    return _NO_SECRET.fullmatch(text) is None
+    return text.rstrip(".,;:!?)").lower() not in _NO_SECRET_WORDS and _NO_SECRET.fullmatch(text) is None
 
 
 def looks_random(text: str) -> bool:
