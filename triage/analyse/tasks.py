@@ -20,12 +20,13 @@ FAILED = ("failed", "timeout", "lost")
 _UNFINISHED = ("sent", "received", "running", "retrying", "stuck")
 
 
-def task_table(session: Session, window: Window, ahead: Mapping[str, float] | None = None) -> pl.DataFrame:
+def task_table(session: Session, window: Window, ahead: Mapping[str, float] | None = None, *, texts_of_all: bool = False) -> pl.DataFrame:
     """Every task that a record of the window names, in order of first mention, in the columns of `task_lives`.
 
-    `ahead` says by how many seconds the clocks of services are ahead.
+    `ahead` says by how many seconds the clocks of services are ahead. Without `texts_of_all`, what went well has no ids.
     """
-    return session.named("task_lives", since=window.start, until=window.end, ahead=json.dumps(dict(ahead or {})))
+    clocks = json.dumps(dict(ahead or {}))
+    return session.named("task_lives", since=window.start, until=window.end, ahead=clocks, texts_of_all=texts_of_all)
 
 
 def lives_of(table: pl.DataFrame) -> tuple[TaskLife, ...]:
@@ -35,7 +36,7 @@ def lives_of(table: pl.DataFrame) -> tuple[TaskLife, ...]:
 
 def task_lives(session: Session, window: Window, ahead: Mapping[str, float] | None = None) -> tuple[TaskLife, ...]:
     """`task_table` as values."""
-    return lives_of(task_table(session, window, ahead))
+    return lives_of(task_table(session, window, ahead, texts_of_all=True))
 
 
 def went_wrong(table: pl.DataFrame) -> tuple[TaskLife, ...]:

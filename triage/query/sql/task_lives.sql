@@ -2,39 +2,44 @@
 -- param: since timestamptz = 1970-01-01
 -- param: until timestamptz = 9999-12-31
 -- param: ahead varchar = {}
+-- param: texts_of_all boolean = true
 -- returns: task_id, task_name, state, sent_at, sent_by, received_at, started_at, ended_at, worker, receipts, retries, ends, wait_ms, run_ms, late, inferred, job_id, request_id, user_id, reason, record_ids
--- $ahead says by how many seconds the clocks of services are ahead: {"worker": 90}.
+-- $ahead says by how many seconds the clocks of services are ahead: {"worker": 90}. With $texts_of_all = false the ids and
+-- records of what went well are left out: of millions of tasks, they are what takes the time and the memory.
 WITH told AS NOT MATERIALIZED (
     SELECT * REPLACE (true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp"),
            source = 'celery' AS by_worker,
-           source = 'celery' AND state IN ('succeeded', 'failed', 'timeout', 'revoked', 'rejected', 'lost') AS ending
+           CASE WHEN source = 'celery' THEN list_position(['succeeded', 'failed', 'timeout', 'revoked', 'rejected', 'lost'], state) END AS ending
     FROM tasks
     WHERE "timestamp" >= $since AND "timestamp" < $until
-), facts AS (
+), counted AS NOT MATERIALIZED (
+    -- In whole numbers, an end in four bits beside its time: of millions of tasks, the last of a text costs three times that.
     SELECT task_id,
-           arg_min(task_name, "timestamp") AS task_name,
+           arg_min(task_name, us) AS task_name,
            -- The first mention of a task outside of a worker's log counts as its sending.
-           min("timestamp") FILTER (NOT by_worker) AS named_at,
-           arg_min(service_name, "timestamp") FILTER (NOT by_worker) AS sent_by,
-           min("timestamp") FILTER (by_worker) AS worked_at,
-           arg_min(service_name, "timestamp") FILTER (by_worker) AS worker,
-           min("timestamp") FILTER (by_worker AND state = 'received') AS received_at,
-           max("timestamp") FILTER (by_worker AND state = 'received') AS received_last,
-           min("timestamp") FILTER (by_worker AND state = 'started') AS started_at,
-           max("timestamp") FILTER (ending) AS ended_at,
-           arg_max(state, "timestamp") FILTER (ending) AS end_state,
-           arg_max(problem = 'task.timeout', "timestamp") FILTER (ending AND problem IS NOT NULL) AS timed_out,
-           arg_max(run_ms, "timestamp") FILTER (ending) AS told_ms,
-           arg_max(exception_type, "timestamp") FILTER (ending AND exception_type <> '') AS thrown,
+           min(us) FILTER (NOT by_worker) AS named_at,
+           arg_min(service_name, us) FILTER (NOT by_worker) AS sent_by,
+           min(us) FILTER (by_worker) AS worked_at,
+           arg_min(service_name, us) FILTER (by_worker) AS worker,
+           min(us) FILTER (by_worker AND state = 'received') AS received_at,
+           max(us) FILTER (by_worker AND state = 'received') AS received_last,
+           min(us) FILTER (by_worker AND state = 'started') AS started_at,
+           max(us * 16 + ending) AS ended,
+           max(us * 16 + CAST(problem = 'task.timeout' AS BIGINT)) FILTER (ending IS NOT NULL) AS timeout,
+           arg_max(run_ms, us) FILTER (ending IS NOT NULL) AS told_ms,
            count(*) FILTER (by_worker AND state = 'received') AS receipts,
            count(*) FILTER (by_worker AND state = 'retry') AS retries,
-           count(*) FILTER (ending AND state = 'succeeded') AS successes,
-           arg_min(job_id, "timestamp") AS job_id,
-           arg_min(request_id, "timestamp") AS request_id,
-           arg_min(user_id, "timestamp") AS user_id,
-           arg_min(record_id, "timestamp") AS first_record
-    FROM told
+           count(*) FILTER (ending = 1) AS successes
+    FROM (SELECT *, epoch_us("timestamp") AS us FROM told)
     GROUP BY task_id
+), facts AS MATERIALIZED (
+    SELECT * EXCLUDE (ended, timeout) REPLACE (
+               make_timestamptz(named_at) AS named_at, make_timestamptz(worked_at) AS worked_at, make_timestamptz(received_at) AS received_at,
+               make_timestamptz(received_last) AS received_last, make_timestamptz(started_at) AS started_at),
+           make_timestamptz(ended >> 4) AS ended_at,
+           ['succeeded', 'failed', 'timeout', 'revoked', 'rejected', 'lost'][ended & 15] AS end_state,
+           timeout & 15 = 1 AS timed_out
+    FROM counted
 ), lives AS (
     SELECT *,
            -- An id that is first named long after the worker had it (a poll of its state) was sent, but not then; a
@@ -66,12 +71,16 @@ WITH told AS NOT MATERIALIZED (
     FROM tasks SEMI JOIN (SELECT task_id FROM lives WHERE logged IN ('sent', 'running')) USING (task_id)
     WHERE source = 'celery' AND NOT ("timestamp" >= $since AND "timestamp" < $until)
 ), ends_of_workers AS (
+    -- Each kind apart, by a literal that the reader itself looks for.
     SELECT service_name, record_id, true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp",
-           CASE WHEN contains(body, 'WorkerLostError') THEN 'its worker lost a child process'
-                ELSE 'its worker started anew' END AS reason
+           'its worker lost a child process' AS reason
     FROM logs
-    WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery'
-      AND (contains(body, 'WorkerLostError') OR (contains(message, 'ready.') AND regexp_matches(message, '@\S+ ready\.\s*$')))
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery' AND contains(body, 'WorkerLostError')
+    UNION ALL
+    SELECT service_name, record_id, true_time("timestamp", observed_timestamp, service_name, $ahead), 'its worker started anew'
+    FROM logs
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery' AND contains(message, 'ready.')
+      AND regexp_matches(message, '@\S+ ready\.\s*$') AND NOT contains(body, 'WorkerLostError')
 ), broken_off AS (
     SELECT w.task_id, e.reason, e.record_id
     FROM (SELECT task_id, worker, coalesce(received_at, sent_at, worked_at) AS since
@@ -94,6 +103,17 @@ WITH told AS NOT MATERIALIZED (
     LEFT JOIN elsewhere USING (task_id)
     LEFT JOIN runs ON runs.worker = waits.worker AND runs.task_name = waits.task_name
     LEFT JOIN broken_off e ON e.task_id = waits.task_id
+), wrong AS (
+    SELECT task_id FROM judged WHERE logged <> 'succeeded' OR retries > 0 OR receipts > 1 OR successes > 1 OR late
+), texts AS (
+    SELECT task_id,
+           arg_max(exception_type, "timestamp") FILTER (ending IS NOT NULL AND exception_type <> '') AS thrown,
+           arg_min(job_id, "timestamp") AS job_id,
+           arg_min(request_id, "timestamp") AS request_id,
+           arg_min(user_id, "timestamp") AS user_id,
+           arg_min(record_id, "timestamp") AS first_record
+    FROM told SEMI JOIN (SELECT task_id FROM lives WHERE $texts_of_all UNION ALL FROM wrong) USING (task_id)
+    GROUP BY task_id
 ), mentions AS (
     -- Of what went well, the first record is enough.
     SELECT task_id, min({'at': "timestamp", 'record_id': record_id}, 12) AS records
@@ -111,7 +131,8 @@ SELECT task_id, task_name,
        coalesce(told_ms, epoch_us(ended_at - received_last) / 1e3) AS run_ms,
        late, stuck OR lost IS NOT NULL AS inferred, job_id, request_id, user_id,
        CASE WHEN stuck THEN 'sent, and no worker received it' ELSE coalesce(lost, thrown) END AS reason,
-       list_concat(coalesce(list_transform(mentions.records, lambda each: each.record_id), [first_record]),
+       list_concat(coalesce(list_transform(mentions.records, lambda each: each.record_id),
+                            CASE WHEN first_record IS NULL THEN [] ELSE [first_record] END),
                    CASE WHEN lost IS NOT NULL AND end_record IS NOT NULL THEN [end_record] ELSE [] END) AS record_ids
-FROM judged LEFT JOIN mentions USING (task_id)
+FROM judged LEFT JOIN texts USING (task_id) LEFT JOIN mentions USING (task_id)
 ORDER BY least(sent_at, received_at, started_at, ended_at) NULLS LAST, task_id
