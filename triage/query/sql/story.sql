@@ -1,6 +1,9 @@
 -- title: One task's, request's, job's or trace's story across services
 -- param: id varchar
+-- param: anywhere boolean = false
 -- returns: timestamp, service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
+-- Records that have the id among their keys. Where none has, or with $anywhere = true, also those that mention it in their
+-- text, which no filter of a file knows: then all texts are read.
 WITH asked AS NOT MATERIALIZED (
     -- Each key apart: the files' filters answer for one value of one column.
     SELECT task_id, request_id, job_id, trace_id FROM logs WHERE task_id = $id
@@ -31,7 +34,7 @@ told AS (
     FROM logs WHERE user_id = $id
     UNION
     SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
-    FROM logs WHERE contains(message, $id)
+    FROM logs SEMI JOIN (SELECT true AS mentioned WHERE $anywhere OR NOT EXISTS (FROM known)) ON mentioned = contains(message, $id)
 )
 SELECT "timestamp", service_name, severity_text, problem, task_id, request_id, job_id, message, record_id
 FROM told
