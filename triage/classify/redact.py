@@ -20,6 +20,7 @@ from triage.classify import own_kinds, pieces, secret_lines, secret_names
 from triage.classify.own_kinds import MARK, OwnKind
 from triage.classify.personal_data import BEFORE_NUMBER, NUMBER_STARTS, PERSONAL
 from triage.classify.places import Text, matches, replaced
+from triage.classify.secret_commands import COMMANDS
 from triage.classify.secret_rules import BEFORE, RULES, Rule, quick
 from triage.classify.secret_shapes import SHAPES
 
@@ -40,17 +41,20 @@ _KNOWN_ID = re.compile(
 )
 # Gates in front of the rules: literals in one pass, coarse regexes on what they leave; and one pass for all that tells
 # by its own shape.
-_WORDED = (*RULES, *(rule for rule in PERSONAL if rule.gates))
+_WORDED = (*RULES, *COMMANDS, *(rule for rule in PERSONAL if rule.gates))
 _NUMBERS = tuple(rule for rule in PERSONAL if not rule.gates)
-_LITERALS = {*secret_names.GATES, *secret_names.POSITIONAL_GATES, *(gate for rule in _WORDED for gate in rule.gates)}
+# A letter that JSON need not escape: somebody hides a name, or an encoder escapes all.
+_ESCAPED = re.compile(r"\\+u00(4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
+_ESCAPED_GATES = (r"\u004", r"\u005", r"\u006", r"\u007")
+_LITERALS = {*_ESCAPED_GATES, *secret_names.GATES, *secret_names.POSITIONAL_GATES, *(gate for rule in _WORDED for gate in rule.gates)}
 GATES = sorted(one for one in _LITERALS if not any(other in one for other in _LITERALS - {one}))
 _COARSE = list(
-    dict.fromkeys(map(quick, (secret_names.COARSE, secret_names.POSITIONAL_COARSE, *(rule.coarse for rule in _WORDED))))
+    dict.fromkeys(map(quick, (_ESCAPED.pattern, secret_names.COARSE, secret_names.POSITIONAL_COARSE, *(rule.coarse for rule in _WORDED))))
 )
 _PARTS = 3  # one regex of all would be more than the engine's automaton can hold
 COARSE = tuple("|".join(_COARSE[part::_PARTS]) for part in range(_PARTS))
 # In Python the literals of a text tell which rules are worth trying, and where.
-_TRIED = (*RULES, *SHAPES)
+_TRIED = (*RULES, *COMMANDS, *SHAPES)
 _OF_LITERAL = {one: [n for n, rule in enumerate(_TRIED) if one in rule.starts] for rule in _TRIED for one in rule.starts}
 _TOLD = tuple({*_LITERALS, *_OF_LITERAL})
 _SHAPES = f"{BEFORE}(?:{'|'.join(rule.coarse for rule in SHAPES)})"
@@ -211,7 +215,13 @@ class _Marker:
         return f"[redacted:{kind}:{digest}]"
 
     def clean(self, text: str) -> str:
-        """The text without secrets. Colours are taken for white space meanwhile: their letters are no part of a word."""
+        """The text without secrets, as it was if it has none: a name may have its letters escaped."""
+        plain = _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
+        done = self._uncoloured(plain)
+        return text if done == plain else done
+
+    def _uncoloured(self, text: str) -> str:
+        """Colours are taken for white space meanwhile: their letters are no part of a word."""
         colours = _COLOUR.findall(text)
         blank = next((c for c in "\x1c\x1d\x1e\x1f" if c not in text), None) if colours else None
         if blank is None:

@@ -15,7 +15,7 @@ _KEYS = (
 )  # fmt: skip
 _SURE = (
     rf"password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?"
-    r"|secret[_-]?(?:access[_-]?)?key|credentials?|secret[_-]?id|app[_-]?secret|client[_-]?secret|requirepass|masterauth"
+    r"|secret[_-]?(?:access[_-]?)?key|credentials?|secret[_-]?id|app[_-]?secret|client[_-]?secret|requirepass|masterauth|rediscli_auth"
     r"|otp|(?:password|secret)[_-]?(?:salt|hash)|key[_-]?secret"
     rf"|{either(*CHINESE)}"
 )
@@ -37,18 +37,18 @@ _BY_WORD = re.compile(
 # The same as far as its separator, for lower case: an engine that need not ask for capitals is quicker to say no.
 _TELLS = re.compile(rf"(?:{_SURE}|{_UNSURE}){_CLOSE}(?:\s*(?:[-=:：]|\\+uff1a)|\s*,)")
 _WORDS = (
-    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "salt", "sess", "sid", "sig", "auth", "key", *_KEYS,
+    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "rediscli_auth", "salt", "sess", "sid", "sig", "auth", "key", *_KEYS,
     *beginnings(*CHINESE),
 )  # fmt: skip
 # The rest of a name, from its end to its beginning, which must be one of a word.
 _NAME_BEFORE = re.compile(r"[A-Za-z0-9]{0,24}(?![A-Za-z0-9])(?:[_.-][A-Za-z0-9]{1,40}(?![A-Za-z0-9]))*")
 _NAME_LENGTH = 64  # of what is looked at of it
 GATES = (
-    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "salt", "sess", "sid=", "sid\"", "sid'", "sig=",
+    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "rediscli_auth", "salt", "sess", "sid=", "sid\"", "sid'", "sig=",
     "signature", "auth=", "auth\"", "auth'", "auth\\", "key", *escaped(*CHINESE),
 )  # fmt: skip
 COARSE_SURE = (
-    rf"pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?|credentials?|masterauth|otp"
+    rf"pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?|credentials?|masterauth|rediscli_auth|otp"
     rf"|salt|hash|{either(*CHINESE)}"
 )
 _COARSE_SEP = r"\\*[\"'`]?\]?\s*(?:[:=：]|\\+uff1a|=>|->|,\s*b?\\*[\"'])"
@@ -126,6 +126,8 @@ def is_secret(match: re.Match[str], name: str, value: str) -> bool:
     if not match["quote"] and "：" in match["sep"] and not value[0].isascii():
         return False  # a sentence
     bare = not match["quote"] and match["sep"].strip() == ":" and match["sep"] != ":"
+    if bare and name_of(match) == "PASS":
+        return False  # PASS: TestLogin2 (0.01s)
     return not bare or looks_random(value) or (strong and len(value) >= 4 and not value.isalpha())
 
 

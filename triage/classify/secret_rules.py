@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from triage.classify.secret_values import is_value, looks_random, opaque
 
@@ -59,26 +59,6 @@ def rule(
     return Rule(kind, literals, quick(coarse), compiled, accept, re.compile(inner) if inner else None, begins, reach)
 
 
-def _option(
-    kind: str, commands: str, command: str, option: str, regex: str, accept: Accept = lambda match: True, *,
-    starts: str, inner: str | None = None, stops: str = "\n|;",
-) -> Rule:  # fmt: skip
-    """A rule for what stands behind an option of a command, which is named in front of it without one of `stops` between."""
-    names, named = commands.split("|"), re.compile(rf"(?i){EDGE}{command}")
-
-    def of_command(match: re.Match[str]) -> bool:
-        before = match.string[max(0, match.start() - _COMMAND_LENGTH) : match.start()]
-        low = before.lower()
-        place = max(low.rfind(name) for name in names)
-        while place >= 0:
-            if told := named.match(before, place):
-                return not any(c in stops for c in before[told.end() :])
-            place = max(low.rfind(name, 0, place) for name in names)
-        return False
-
-    return replace(rule(kind, commands, option, regex, accept, inner=inner, starts=starts), stands=of_command)
-
-
 def either(*words: str) -> str:
     """A regex of words of another script, also as JSON escapes them."""
     return "(?:" + "|".join(words) + "|" + "|".join("".join(rf"\\+u{ord(c):04x}" for c in word) for word in words) + ")"
@@ -104,11 +84,11 @@ def quick(coarse: str) -> str:
     return coarse.lower()
 
 
-def _value(match: re.Match[str]) -> bool:
+def holds_value(match: re.Match[str]) -> bool:
     return is_value(match["s"])
 
 
-def _random(match: re.Match[str]) -> bool:
+def holds_random(match: re.Match[str]) -> bool:
     return is_value(match["s"]) and looks_random(match["s"])
 
 
@@ -119,23 +99,22 @@ def _opaque(match: re.Match[str]) -> bool:
 def _quoted_name(match: re.Match[str]) -> bool:
     """What follows a name that is alone between quotes."""
     before = match.string[max(0, match.start() - 65) : match.start()]
-    return re.fullmatch(r"[\w.-]*", before[before.rfind('"') + 1 :]) is not None and '"' in before and _value(match)
+    return re.fullmatch(r"[\w.-]*", before[before.rfind('"') + 1 :]) is not None and '"' in before and holds_value(match)
 
 
 def _telling(match: re.Match[str]) -> bool:
     """A secret that stands in prose behind `password is`: no plain word."""
-    return _random(match) and any(not c.isalpha() for c in match["s"].rstrip(".,;:!?"))
+    return holds_random(match) and any(not c.isalpha() for c in match["s"].rstrip(".,;:!?"))
 
 
 # What the name of a field ends with that holds a secret, for rules that give it a place.
 FIELD_STARTS = "password|passwd|pwd|secret|token|api|access|private|encryption|credential"
 FIELD = r"(?:password|passwd|pwd|secret|token|(?:api|access|private|secret|encryption)[_-]?key|credentials?)"
-_COARSE_FIELD = r"(?:passw[a-z]*|pwd|secret|token|key|credentials?)"
+COARSE_FIELD = r"(?:passw[a-z]*|pwd|secret|token|key|credentials?)"
 _AUTHORIZATION = rf"(?i){NAME_EDGE}authorization(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?"
 _HEADER = r"authorization"
 CHINESE = ("密码", "口令", "密钥", "令牌")
 _LAST_NAME = re.compile(rf"(?i)(?:password|passwd|pwd|secret|token|api_?key){QUOTE},?$")
-_COMMAND_LENGTH = 400  # characters, in which an option belongs to a command
 _CODES = ("验证码", "校验码", "动态码")
 
 # The order matters: what stands in a header or a key block is gone before names and shapes are looked for.
@@ -145,29 +124,27 @@ RULES: tuple[Rule, ...] = (
     # Headers
     rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>(?:[\w-]+=(?:\\*\"[^\"\\\r\n]*\\*\"|[^\s,\"'\\]+)(?:,\s*)?)+)"),
     rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:digest|aws4-hmac-sha256|oauth|hmac\S*)\s+(?P<s>[^\"'\r\n]{8,})"),
-    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:(?:bearer|basic|token|apikey|negotiate|ntlm|bot|key|jwt)\s+)(?P<s>[^\s\"',;\\)\]}]+)", _value),
-    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?P<s>[^\s\"',;\\)\]}]{8,})", _random),
+    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?:(?:bearer|basic|token|apikey|negotiate|ntlm|bot|key|jwt)\s+)(?P<s>[^\s\"',;\\)\]}]+)", holds_value),
+    rule("authorization", "authorization", _HEADER, _AUTHORIZATION + r"(?P<s>[^\s\"',;\\)\]}]{8,})", holds_random),
     rule("authorization", "authorization%3a", "authorization%3a", r"(?i)\bauthorization%3A(?:%20|\+)*(?:bearer|basic|token)(?:%20|\+)+(?P<s>[^\s&\"'%<>\\]{8,})"),
     rule("authorization", "bearer", r"bearer\s+[0-9a-z_.~+/=-]{8}", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{12,})", lambda m: any(c.isdigit() for c in m["s"])),
-    rule("authorization", "auth plain|auth login|auth xoauth2", r"auth (?:plain|login|xoauth2)\s", r"(?i)\bauth (?:plain|login|xoauth2)\s+(?P<s>[A-Za-z0-9+/=]{8,})"),
-    rule("password", "auth=", r"auth=\s*\(", rf"(?i)\bauth=\s*\(\s*(?:{QUOTE})[^\"']*(?:{QUOTE})\s*,\s*b?(?:{QUOTE})(?P<s>[^\"']+)", _value),
+    rule("password", "auth=", r"auth=\s*\(", rf"(?i)\bauth=\s*\(\s*(?:{QUOTE})[^\"']*(?:{QUOTE})\s*,\s*b?(?:{QUOTE})(?P<s>[^\"']+)", holds_value),
 
     # Cookies
     rule("cookie", "set-cookie|set_cookie", "set.cookie", rf"(?i){NAME_EDGE}set[-_]cookie(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?[^\s=;\"'\\]+=(?P<s>[^\s;,\"'\\]+)"),
     rule("cookie", "cookie", "cookie", rf"(?i){NAME_EDGE}(?<!set-)(?<!set_)cookie(?:{QUOTE})?\s*[:=,]\s*b?(?:{QUOTE})?(?P<s>[^\s=;\"'\\]+=[^\"'\r\n\\]*)", inner=r"[^\s=;,]+=(?P<s>[^\s;,]+)"),
     rule("cookie", "cookie", "cookie", rf"(?i){NAME_EDGE}cookies?(?:{QUOTE})?\s*[:=]\s*(?P<s>\{{[^{{}}]{{1,4096}}\}})", inner=r":\s*b?\\*[\"'](?P<s>[^\"'\\]+)"),
     rule("cookie", "cookie", "cookie", r"(?i)<cookie \w+=(?P<s>\S+) for ", starts="<cookie "),
-    _option("cookie", "curl|wget", r"(?:curl|wget)\s", r"(?:curl|wget)\s", r"(?i)(?<=\s)(?:-b|--cookie)[ =][\"']?(?P<s>[^\s=\"'@]+=[^\"'\n]*?)(?=[\"']|\s-|\shttp|$)", starts="-b|--cookie", inner=r"[^\s=;,]+=(?P<s>[^\s;,]+)", stops="\n"),
 
     # Addresses
-    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*/-])", _value, starts="://", reach=31),
+    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?P<s>[^\s/\"'<>]{1,512})@(?=[\w.\[(*/-])", holds_value, starts="://", reach=31),
     # The same with characters that an address must not have but passwords do; `:8080/` is a port.
-    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5}(?:[/?#\s\"'<>,)\]}]|$))(?P<s>[^\s\",]{1,128}?)@(?=[\w.\[(*/-])", _value, starts="://", reach=31),
+    rule("password", "@", r"://[^\s/@]*:\S+@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5}(?:[/?#\s\"'<>,)\]}]|$))(?P<s>[^\s\",]{1,128}?)@(?=[\w.\[(*/-])", holds_value, starts="://", reach=31),
     # And with blanks, where a server's address, with a port or a path, ends it.
-    rule("password", "@", r"://[^\s/@]*:[^\s@]+(?: [^\s@]+){1,3}@", r"(?i)\b(?:postgres(?:ql)?|mysql|mariadb|mssql|oracle|rediss?|amqps?|mongodb|clickhouse|smtps?|ldaps?)(?:\+\w{1,20})?://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5} )(?P<s>[^\s/@\"'<>,]{1,64}(?: [^\s/@\"'<>,:]{1,64}){1,3})@(?=[\w.-]{1,253}(?::\d|/\w))", _value, starts="://", reach=31),
+    rule("password", "@", r"://[^\s/@]*:[^\s@]+(?: [^\s@]+){1,3}@", r"(?i)\b(?:postgres(?:ql)?|mysql|mariadb|mssql|oracle|rediss?|amqps?|mongodb|clickhouse|smtps?|ldaps?)(?:\+\w{1,20})?://[^\s:/@\"'<>\[]{0,256}:(?!\d{1,5} )(?P<s>[^\s/@\"'<>,]{1,64}(?: [^\s/@\"'<>,:]{1,64}){1,3})@(?=[\w.-]{1,253}(?::\d|/\w))", holds_value, starts="://", reach=31),
     rule("secret", "@", r"://[0-9a-z_-]{16,}@", r"(?i)\b[a-z][a-z0-9+.-]{1,30}://(?P<s>[A-Za-z0-9_-]{16,256})@(?=[\w.\[])", _opaque, starts="://", reach=31),
-    rule("password", "@tcp(|@unix(", r"@(?:tcp|unix)\(", r"[\w.-]:(?P<s>[^\s@/\"']{1,256})@(?:tcp|unix)\(", _value, reach=258),
-    rule("password", "jdbc:", "jdbc:oracle:", r"(?i)\bjdbc:oracle:\w+:[^\s/@]+/(?P<s>[^\s@]+)@", _value, starts="jdbc:oracle:"),
+    rule("password", "@tcp(|@unix(", r"@(?:tcp|unix)\(", r"[\w.-]:(?P<s>[^\s@/\"']{1,256})@(?:tcp|unix)\(", holds_value, reach=258),
+    rule("password", "jdbc:", "jdbc:oracle:", r"(?i)\bjdbc:oracle:\w+:[^\s/@]+/(?P<s>[^\s@]+)@", holds_value, starts="jdbc:oracle:"),
     rule("secret", "hook", r"hook", r"(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/|/bot/v2/hook/|/webhook/send\?key=|webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/)(?P<s>[A-Za-z0-9/_@-]{20,})", starts="hooks.slack.com/|discord|/bot/v2/hook/|/webhook/send?key=|webhook.office.com/|hooks.zapier.com/"),
     rule("token", "/reset|-reset|/activate|/confirm|/verify|/invite", r"/(?:reset|[a-z-]*reset-|[a-z-]*-reset|activate|confirm|verify|invite)[a-z-]*/", r"(?i)/(?:(?:[a-z-]{0,20}-)?reset[a-z-]{0,20}|activate|confirm[a-z-]{0,20}|verify[a-z-]{0,20}|invite)/(?:[\w=-]{1,12}/)?(?P<s>[\w-]{20,})", _opaque, starts="/"),
     rule("token", "code=|auth=|sig=|ticket=|session_id=|jsessionid=", r"[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=\S{16}", r"(?i)[?&#;](?:code|auth|sig|ticket|session_id|jsessionid)=(?P<s>[^\s?&#\"'<>\\)]{16,})", _opaque, reach=1),
@@ -175,37 +152,24 @@ RULES: tuple[Rule, ...] = (
     rule("secret", "%3a|%3d|%253a|%253d", r"(?:pass[a-z]*|pwd|secret|token|key)(?:%(?:25)?2[27])?%(?:25)?3[ad]", r"(?i)(?:password|passwd|pwd|secret|token|api_?key)(?:%(?:25)?2[27])?(?:%(?:25)?20)*%(?:25)?3[AD](?:%(?:25)?20)*(?:%(?:25)?2[27])?(?P<s>(?:(?!%(?:25)?(?:22|26|27|2C))[^\s&\"'<>\\]){1,512})", lambda m: is_value(m["s"]) and not m["s"].isdigit(), starts="password|passwd|pwd|secret|token|api_key|apikey"),
 
     # SQL and other languages
-    rule("password", "passw|identified", r"(?:password|identified\s+by)\s+(?:password\s+)?[ebn]?\\?['(\$]|password\s*\(", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s*(?:\s[EBN]?|\(\s*)\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value, starts="password|identified"),
+    rule("password", "passw|identified", r"(?:password|identified\s+by)\s+(?:password\s+)?[ebn]?\\?['(\$]|password\s*\(", r"(?i)\b(?:password|identified\s+by(?:\s+password)?)\s*(?:\s[EBN]?|\(\s*)\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", holds_value, starts="password|identified"),
     rule("password", "passw", r"password\s+\$", r"(?i)\bpassword\s+(?P<q>\$\w*\$)(?P<s>.{1,512}?)(?P=q)", starts="password"),
-    rule("password", "identified", r"identified\s+with\s", r"(?i)\bidentified\s+with\s+\S+\s+(?:by|as)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value),
-    rule("password", "passw", r"password\s+for\s[^=]{1,80}=", r"(?i)\bpassword\s+for\s[^=\n]{1,80}=\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", _value, starts="password"),
+    rule("password", "identified", r"identified\s+with\s", r"(?i)\bidentified\s+with\s+\S+\s+(?:by|as)\s+\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", holds_value),
+    rule("password", "passw", r"password\s+for\s[^=]{1,80}=", r"(?i)\bpassword\s+for\s[^=\n]{1,80}=\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')", holds_value, starts="password"),
     rule("password", "crypt(", r"crypt\(\s*\\?'", r"(?i)\bcrypt\(\s*\\?'(?P<s>(?:[^']|''){1,512}?)\\?'(?!')"),
-    rule("password", "passw|secret|token|key>", r"(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]*)?>", r"(?i)<(?:\w+:)?\w*(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]{0,200})?>(?P<s>[^<>\n]{1,512})</", _value, starts="<"),
-    rule("password", "pass|secret", r"(?:pass|secret)[a-z]*\s*,\s*<<", r"(?i)(?:password|pass|secret)\s*,\s*<<\\*\"(?P<s>[^\"\\\n]{1,512})", _value, starts="pass|secret"),
+    rule("password", "passw|secret|token|key>", r"(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]*)?>", r"(?i)<(?:\w+:)?\w*(?:password|passwd|secret|token|api[_-]?key)(?:\s[^<>]{0,200})?>(?P<s>[^<>\n]{1,512})</", holds_value, starts="<"),
+    rule("password", "pass|secret", r"(?:pass|secret)[a-z]*\s*,\s*<<", r"(?i)(?:password|pass|secret)\s*,\s*<<\\*\"(?P<s>[^\"\\\n]{1,512})", holds_value, starts="pass|secret"),
     # A name and its value as two fields: `"name": "DB_PASSWORD", "value": "…"`, `<input name="password" value="…">`.
-    rule("secret", "value", rf"name\\*[\"']?\s*[:=]\s*\\*[\"']?[\w.-]*{_COARSE_FIELD}\\*[\"']?[\s,]+\\*[\"']?value", rf"(?i)\bname(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?[\w.-]{{0,64}}?{FIELD}(?:{QUOTE})?(?:\s*,\s*|\s+)(?:{QUOTE})?value(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?(?P<s>[^\s\"'\\,;<>}}]{{1,4096}})", _value, starts="name"),
-    rule("secret", "name=", rf"name=\\*\"[\w.-]*{_COARSE_FIELD}\\*\"\\", rf"(?i)\bname=\\*\"[\w.-]{{0,64}}?{FIELD}\\*\"(?:\\+[rn]){{2,8}}(?P<s>[^\\\r\n]{{1,512}})", _value),
-    rule("secret", "\" \"|\\\" \\\"", rf"{_COARSE_FIELD}\\*\"\s\\*\"", rf"(?i){FIELD}\\*\"\s\\*\"(?P<s>[^\"\\]{{1,512}})\\*\"", _quoted_name, starts=FIELD_STARTS),
-    rule("secret", "passw|secret|token|key|pwd", rf"{_COARSE_FIELD}\s*\|\s*[^\s|]{{6,}}\s*\|", rf"(?i){FIELD}\s*\|\s*(?P<s>[^\s|]{{6,512}})\s*\|", lambda m: _random(m) and not m["s"].isdigit(), starts=FIELD_STARTS),
-    rule("password", "|".join(escaped(*CHINESE)), rf"{either(*CHINESE)}{either('是', '为')}", rf"{either(*CHINESE)}{either('是', '为')}\s*[:：]?\s*[\"'【「]?(?P<s>[!#-&(-\[\]-~]{{4,128}})", _random, starts="|".join(beginnings(*CHINESE))),
+    rule("secret", "value", rf"name\\*[\"']?\s*[:=]\s*\\*[\"']?[\w.-]*{COARSE_FIELD}\\*[\"']?[\s,]+\\*[\"']?value", rf"(?i)\bname(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?[\w.-]{{0,64}}?{FIELD}(?:{QUOTE})?(?:\s*,\s*|\s+)(?:{QUOTE})?value(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?(?P<s>[^\s\"'\\,;<>}}]{{1,4096}})", holds_value, starts="name"),
+    rule("secret", "name=", rf"name=\\*\"[\w.-]*{COARSE_FIELD}\\*\"\\", rf"(?i)\bname=\\*\"[\w.-]{{0,64}}?{FIELD}\\*\"(?:\\+[rn]){{2,8}}(?P<s>[^\\\r\n]{{1,512}})", holds_value),
+    rule("secret", "\" \"|\\\" \\\"", rf"{COARSE_FIELD}\\*\"\s\\*\"", rf"(?i){FIELD}\\*\"\s\\*\"(?P<s>[^\"\\]{{1,512}})\\*\"", _quoted_name, starts=FIELD_STARTS),
+    rule("secret", "passw|secret|token|key|pwd", rf"{COARSE_FIELD}\s*\|\s*[^\s|]{{6,}}\s*\|", rf"(?i){FIELD}\s*\|\s*(?P<s>[^\s|]{{6,512}})\s*\|", lambda m: holds_random(m) and not m["s"].isdigit(), starts=FIELD_STARTS),
+    rule("password", "|".join(escaped(*CHINESE)), rf"{either(*CHINESE)}{either('是', '为')}", rf"{either(*CHINESE)}{either('是', '为')}\s*[:：]?\s*[\"'【「]?(?P<s>[!#-&(-\[\]-~]{{4,128}})", holds_random, starts="|".join(beginnings(*CHINESE))),
     # A validation error names the field first and gives its value later.
-    rule("password", "loc\"|loc'|loc\\", r"loc\\*[\"']\s*:\s*[\[(]", rf"(?i){QUOTE}loc{QUOTE}\s*:\s*[\[(](?P<names>[^\])]{{0,240}})(?<=[\"',])[\])][^{{}}]{{0,400}}?{QUOTE}input{QUOTE}\s*:\s*{QUOTE}(?P<s>(?:[^\"'\\]|\\(?![\"'])){{1,512}})", lambda m: _LAST_NAME.search(m["names"]) is not None and _value(m), starts="\"loc|'loc"),
-    rule("secret", "passw|secret|token|keys", r"(?:pass[a-z]*|secret|token|key)s?\\*[\"']?\s*[:=]\s*[\[(]", rf"(?i)(?:password|passwd|secret|token|api[_-]?key)s?(?:{QUOTE})?\s*[:=]\s*(?P<s>[\[(]\s*b?(?:{QUOTE})[^\[\]()]{{1,8192}}[\])])", inner=r"[\"'](?P<s>[^\"'\\,\s]{6,512})(?=\\*[\"'])", accept=_random, starts="password|passwd|secret|token|api_key|api-key|apikey"),
+    rule("password", "loc\"|loc'|loc\\", r"loc\\*[\"']\s*:\s*[\[(]", rf"(?i){QUOTE}loc{QUOTE}\s*:\s*[\[(](?P<names>[^\])]{{0,240}})(?<=[\"',])[\])][^{{}}]{{0,400}}?{QUOTE}input{QUOTE}\s*:\s*{QUOTE}(?P<s>(?:[^\"'\\]|\\(?![\"'])){{1,512}})", lambda m: _LAST_NAME.search(m["names"]) is not None and holds_value(m), starts="\"loc|'loc"),
+    rule("secret", "passw|secret|token|keys", r"(?:pass[a-z]*|secret|token|key)s?\\*[\"']?\s*[:=]\s*[\[(]", rf"(?i)(?:password|passwd|secret|token|api[_-]?key)s?(?:{QUOTE})?\s*[:=]\s*(?P<s>[\[(]\s*b?(?:{QUOTE})[^\[\]()]{{1,8192}}[\])])", inner=r"[\"'](?P<s>[^\"'\\,\s]{6,512})(?=\\*[\"'])", accept=holds_random, starts="password|passwd|secret|token|api_key|api-key|apikey"),
 
-    # Commands and consoles
-    rule("password", "-pass|-secret|-token|-api-key|-setcookie|-requirepass|-masterauth", r"-(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s", rf"(?i)(?<![A-Za-z0-9])--?(?:password|passwd|pass|secret|token|api-key|requirepass|masterauth|setcookie)\s+(?:{QUOTE})?(?P<s>[^\s\"'\\-][^\s\"'\\]*)", _value, reach=1),
-    rule("password", "requirepass|masterauth", r"(?:requirepass|masterauth)\\*[\"']?\s", rf"(?i)\b(?:requirepass|masterauth)(?:{QUOTE})?\s+(?:{QUOTE})?(?P<s>[^\s\"'\\]+)", _value),
-    _option("password", "curl|wget", r"(?:curl|wget)\s", r"(?:curl|wget)\s", r"(?i)(?<=\s)(?:-u|--user|-a|--auth|--proxy-user)[ =]?[\"']?(?!https?:)[^\s:\"'-][^\s:\"']{0,256}:(?P<s>[^\s\"']+)", _value, starts="-u|-a|--user|--auth|--proxy-user", stops="\n"),
-    _option("password", "mysql|mariadb", r"(?:mysql|mariadb)\S*\s", r"(?:mysql|mariadb)\S*\s.*-p", r"(?i)(?<=\s)-p(?P<s>[^\s\"'=]+)", _value, starts="-p"),
-    _option("password", "redis-cli|sshpass", r"(?:redis-cli|sshpass)\s", r"(?:redis-cli|sshpass)\s", r"(?i)(?<=\s)-[ap]\s*[\"']?(?P<s>[^\s\"']+)", _value, starts="-a|-p"),
-    _option("password", "login -", r"login (?=-)", r"login -.*p\s", r"(?i)(?:(?<=\s)|(?<=login ))-p\s+[\"']?(?P<s>[^\s\"']+)", _value, starts="-p"),
-    rule("password", "htpasswd", r"htpasswd\s", r"(?i)\bhtpasswd\s+-\w*b\w*\s+(?:-\S+\s+){0,8}\S+\s+\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
-    _option("password", "ldap", r"ldap[a-z]{3,8}\s", r"ldap[a-z]*\s.*-w\s", r"(?i)(?<=\s)-w\s+[\"']?(?P<s>[^\s\"']+)", _value, starts="-w"),
-    rule("password", "login ", r"login\s+\S+\s+password\s", r"(?i)\blogin\s+\S{1,256}\s+password\s+(?P<s>[^\s\"']+)", lambda m: _random(m)),
-    rule("secret", "set -", rf"set\s+-[a-z]+\s+\S*{_COARSE_FIELD}\s", rf"(?i)\bset\s+-[A-Za-z]{{1,4}}\s+\w{{0,64}}?{FIELD}\s+[\"']?(?P<s>[^\s\"']+)", _value),
-    rule("password", "rabbitmqctl", "rabbitmqctl", r"(?i)\brabbitmqctl\s+(?:-\S+\s+\S+\s+){0,8}(?:add_user|change_password|authenticate_user)\s+(?:--\s+)?\S+\s+[\"']?(?P<s>[^\s\"']+)", _value),
-    rule("password", "auth\"|auth\\", r"auth\\*\"\s+\\*\"", r"(?i)\\*\"auth\\*\"\s+(?:\\*\"[^\"\\]*\\*\"\s+)?\\*\"(?P<s>[^\"\\]+)\\*\"", _value, starts="\"auth"),
-    _option("password", "setuser", r"setuser\b", "setuser", r"(?<=[\s\"'])>(?P<s>[^\s\"'\\>][^\s\"'\\]*)", starts=">", stops="\n"),
+    # Prose, and codes that are sent to people
     rule("password", "passw", r"password\s+(?:is|was|for|of|generated|to proceed)\b", r"(?i)\bpassword\s+(?:(?:is|was)\s+(?!generated)(?:now\s+|set\s+to\s+)?:?\s*|(?:is\s+generated\s+)?(?:for|of)\b[^:\n]{0,120}:\s+)[\"'`]?(?P<s>[^\s\"'`]{6,})", _telling, starts="password"),
     rule("token", "token|secret", r"(?:token|secret)\s+[\"'`]?[0-9a-z_.+/=-]{20}", r"(?i)\b(?:token|secret)\s+[\"'`]?(?P<s>[A-Za-z0-9_.+/=-]{20,})", lambda m: opaque(m["s"]) and m["s"] != m["s"].lower()),
     rule("otp", "|".join(escaped(*_CODES)), either(*_CODES), rf"{either(*_CODES)}(?:是|为)?\s*(?:[:：]|\\+uff1a)?\s*[\"'【\[]?(?P<s>\d{{4,8}})(?!\d)", starts="|".join(beginnings(*_CODES))),
