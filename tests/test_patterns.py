@@ -11,7 +11,7 @@ from benchmarks.generate import Plan, shard
 from tests import regex_branches
 from triage.classify.columns import Columns
 from triage.classify.conditions import Budget, Conditions
-from triage.classify.library import Library
+from triage.classify.library import Catalogue, Library
 from triage.classify.pattern import Pattern
 from triage.classify.samples import Check, Trial, checks
 from triage.cli.patterns import parse_sample
@@ -51,6 +51,10 @@ def test_a_problem_has_a_name_a_runbook_and_known_consequences_in_both_languages
     assert entry.title["en"] and entry.title["zh"]
     assert {language for language, path in entry.runbooks.items() if path.read_text("utf-8").strip()} == {"en", "zh"}
     assert set(entry.leads_to) <= set(LIBRARY.problems)
+
+
+def test_the_catalogue_alone_knows_the_problems_of_the_library() -> None:
+    assert Catalogue.load().problems == LIBRARY.problems
 
 
 @pytest.mark.parametrize("problem", sorted(set(PROMISED) - FOUND_LATER))

@@ -65,6 +65,7 @@ class _Doc:
 
     shown: str
     text: str
+    to_run: bool = True  # else what only running it needs, its regexes and the lines of its samples, is not looked at
 
     @cached_property
     def lines(self) -> Mapping[KeyPath, int]:
@@ -75,6 +76,9 @@ class _Doc:
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
+
+    def place(self, path: KeyPath) -> int:
+        return self.line(path) if self.to_run else 0
 
     def error(self, path: KeyPath, message: str, hint: str) -> PatternError:
         return PatternError(message, f"{self.shown}:{self.line(path)}", hint)
@@ -100,17 +104,20 @@ def nearest(value: str, allowed: Iterable[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else "write one of " + ", ".join(f"`{c}`" for c in choices)
 
 
-def read_pattern(path: Path, identifier: str, shown: str | None = None) -> Pattern:
-    """Read one file. `shown` is the path that messages use; `identifier` is the path with dots."""
+def read_pattern(path: Path, identifier: str, shown: str | None = None, *, to_run: bool = True) -> Pattern:
+    """Read one file. `shown` is the path that messages use; `identifier` is the path with dots.
+
+    Without `to_run` its regexes are not compiled, which takes most of the time, and its samples have no lines.
+    """
     name = shown or str(path)
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors begin with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         raise PatternError(f"cannot read the pattern: {error}", name, "the file must be readable UTF-8 text") from None
-    return parse_pattern(text, identifier, name)
+    return parse_pattern(text, identifier, name, to_run=to_run)
 
 
-def parse_pattern(text: str, identifier: str, shown: str) -> Pattern:
+def parse_pattern(text: str, identifier: str, shown: str, *, to_run: bool = True) -> Pattern:
     """`read_pattern` for text that is already in memory."""
     try:
         data = tomllib.loads(text)
@@ -120,7 +127,7 @@ def parse_pattern(text: str, identifier: str, shown: str) -> Pattern:
         reason = re.sub(r" \(at .*\)$", "", str(error))
         hint = next(hint for sign, hint in _TOML_HINTS if re.search(sign, reason + "".join(text.splitlines()[number - 1 : number])))
         raise PatternError(f"not valid TOML: {reason}", f"{shown}:{number}", hint) from None
-    doc = _Doc(shown, text)
+    doc = _Doc(shown, text, to_run)
     _check_keys(doc, data, "", ())
     head, match = data["pattern"], data["match"]
     alternatives = tuple(_alternative(doc, i, a) for i, a in enumerate(match.get("any", [])))
@@ -251,6 +258,8 @@ def _field(doc: _Doc, path: KeyPath, value: str) -> str:
 
 def _regex(doc: _Doc, path: KeyPath, value: str, engine: str) -> str:
     """The regex if its engine takes it and it is no catch-all."""
+    if not doc.to_run:
+        return value
     try:
         if engine == "regex":
             empty = regex_module.search(value, "", regex_module.MULTILINE) is not None
@@ -323,13 +332,13 @@ def _hit(doc: _Doc, index: int, data: Mapping[str, Any]) -> Hit:
     source = doc.one_of((*path, "source"), data["source"], SOURCES) if "source" in data else None
     also = tuple(data.get("also", ()))
     text, primary = data["text"].strip("\n"), data.get("primary")
-    return Hit(text, data["by"], data["expect"], source, also, primary, doc.line((*path, "text")))
+    return Hit(text, data["by"], data["expect"], source, also, primary, doc.place((*path, "text")))
 
 
 def _miss(doc: _Doc, index: int, data: Mapping[str, Any]) -> Miss:
     path: KeyPath = ("sample", "miss", index)
     source = doc.one_of((*path, "source"), data["source"], SOURCES) if "source" in data else None
-    return Miss(data["text"].strip("\n"), data["why"], source, doc.line((*path, "text")))
+    return Miss(data["text"].strip("\n"), data["why"], source, doc.place((*path, "text")))
 
 
 def _check_whole(doc: _Doc, pattern: Pattern) -> None:

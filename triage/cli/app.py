@@ -19,7 +19,7 @@ from triage.settings import Settings
 if TYPE_CHECKING:
     from triage.analyse import Settings as Thresholds
     from triage.analyse import Window
-    from triage.classify.library import Library
+    from triage.classify.library import Catalogue, Library
     from triage.classify.redact import Kinds
     from triage.lake.table import Lake
     from triage.query import Session
@@ -119,6 +119,12 @@ class Run:
         from triage.classify.library import Library
 
         return Library.load(self.settings.patterns)
+
+    def catalogue(self) -> Catalogue:
+        """The problems that the patterns name, without what naming records needs."""
+        from triage.classify.library import Catalogue
+
+        return Catalogue.load(self.settings.patterns)
 
     def kinds(self) -> Kinds:
         """What counts as secret."""

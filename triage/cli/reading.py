@@ -81,7 +81,7 @@ def written(
     from triage.console import as_json
     from triage.report import model, render
 
-    library = run.library()
+    library = run.catalogue()
     with run.session() as session:
         window = run.window(session, since, until)
         built = model.build(
@@ -146,7 +146,7 @@ def incidents(
     from triage.report.contract import incident_json
 
     run = start(lake, quiet, verbose)
-    library = run.library()
+    library = run.catalogue()
     with run.session() as session:
         window = run.window(session, since, until)
         leads_to = {name: problem.leads_to for name, problem in library.problems.items()}
@@ -289,7 +289,7 @@ def digest(
         raise UsageError(f"unknown format: {form}", hint=", ".join(makers))
 
     def made() -> str:
-        library = run.library()
+        library = run.catalogue()
         with run.session() as session:
             built = digests.build(session, when.day(date), library, run.settings.lang, run.thresholds())
         return makers[form](built)
