@@ -15,7 +15,8 @@ WITH span AS (
            count(*) FILTER (WHERE "timestamp" < $since) AS earlier,
            min("timestamp") FILTER (WHERE "timestamp" >= $since) AS first_seen,
            max("timestamp") AS last_seen
-    FROM logs
+    -- Without any history, nothing is read.
+    FROM logs SEMI JOIN (SELECT true AS known FROM hours WHERE before > 0) ON known = (fingerprint IS NOT NULL)
     WHERE "timestamp" < $until AND fingerprint IS NOT NULL
     GROUP BY fingerprint
 ), chosen AS MATERIALIZED (
