@@ -11,7 +11,7 @@ WITH told_twice AS (
       ON s.service_name = q.service_name AND s.process_id = q.process_id
      AND s."timestamp" BETWEEN q."timestamp" - INTERVAL 1 SECOND AND q."timestamp" + INTERVAL 1 SECOND
      AND abs(s.duration_ms - q.duration_ms) <= 10 + 0.1 * q.duration_ms
-    WHERE q.kind = 'plan' AND s.kind = 'statement' AND q."timestamp" >= $since AND q."timestamp" < $until
+    WHERE contains(q.body, 'plan:') AND q.kind = 'plan' AND s.kind = 'statement' AND q."timestamp" >= $since AND q."timestamp" < $until
 ), masked AS (
     SELECT record_id, duration_ms,
            regexp_replace(query, '''(?:[^'']|'''')*''|\$[0-9]+|\b[0-9]+(?:\.[0-9]+)?\b', '?', 'g') AS shape
