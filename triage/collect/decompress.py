@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol
 import zstandard
 
 # Logs shrink 10 to 50 times; only a file made for it shrinks this much over this length.
-BOMB_BYTES = 1 << 30
+BOMB_BYTES = 1 << 28
 BOMB_RATIO = 250
 _WINDOW = 1 << 27  # the largest memory that a compressed file may ask for
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
