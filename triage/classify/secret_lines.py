@@ -6,7 +6,6 @@ Lines are those of a log, so what is looked for may have a prefix, and behind it
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,7 +25,7 @@ _BEHIND_PARAMETERS = 4  # lines between a statement and its parameters, at most
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """A line that says what comes: `away` lines on, the group `s` of the last `value` is a secret.
+    """A line that says what comes: `away` lines on, the group `s` of the first `value` is a secret.
 
     What the line says begins with one of the literals `starts`; `in_json` is `value` for a line of JSON.
     """
@@ -42,8 +41,7 @@ class _Opening:
 
     def secret(self, text: str) -> re.Match[str] | None:
         """Where the secret is in the line that holds it."""
-        found = (self.in_json if text.lstrip().startswith("{") else self.value).finditer(text)
-        return next(iter(deque(found, maxlen=1)), None)
+        return (self.in_json if text.lstrip().startswith("{") else self.value).search(text)
 
 
 def _opening(line: str, starts: str, away: int, value: str, in_json: str | None = None) -> _Opening:
