@@ -100,17 +100,18 @@ class TestLogs:
             within = session.named("problems", **inside)
         assert within.equals(session.named("problems", **inside)) and not within.equals(alone["problems"])
 
-    def test_a_story_is_told_by_keys_and_by_mentions_where_they_are_asked_for(self, tmp_path: Path) -> None:
+    def test_a_story_is_told_by_keys_and_by_what_mentions_them_meanwhile(self, tmp_path: Path) -> None:
         story = Story()
         story.add(1, "worker", "Task received", task_id="t-1")
         story.add(2, "web", "polled t-1 and j-9 once")
+        story.add(3600, "web", "t-1 was an hour ago")
         session = Session(write(story.frame(), tmp_path))
 
         def told(**asked: object) -> list[str]:
             return session.named("story", **asked)["message"].to_list()
 
-        assert told(id="t-1") == ["Task received"]
-        assert told(id="t-1", anywhere=True) == ["Task received", "polled t-1 and j-9 once"]
+        assert told(id="t-1") == ["Task received", "polled t-1 and j-9 once"]
+        assert told(id="t-1", anywhere=True) == ["Task received", "polled t-1 and j-9 once", "t-1 was an hour ago"]
         assert told(id="j-9") == ["polled t-1 and j-9 once"]
 
     def test_times_are_utc(self, session: Session) -> None:
