@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+os.environ.pop("COLUMNS", None)  # a worker is told how wide its master's terminal is; what is piped has no width
 _FIRST = ("test_stack.py", "test_readme.py")
 
 
