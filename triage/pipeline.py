@@ -66,7 +66,8 @@ class Stages:
         if self.key is None:
             return list(lines)
         texts = redact_apart([part["text"] for part in lines], self.key, self.kinds)
-        return [part.with_columns(text.alias("text")) for part, text in zip(lines, texts, strict=True)]
+        place = lines[0].get_column_index("text")
+        return [part.clone().replace_column(place, text.alias("text")) for part, text in zip(lines, texts, strict=True)]
 
     def named(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with problem, pattern, extracted fields, template and fingerprint."""
@@ -177,7 +178,7 @@ def _held(batch: Batch, before: _Held | None) -> _Held:
     """The lines of a batch behind those that were left of its origin."""
     lines, segments = batch.lines, list[_Segment]()
     if before is not None:
-        lines, segments = pl.concat([before.lines, lines], rechunk=True), before.segments
+        lines, segments = pl.concat([before.lines, lines]), before.segments
     if batch.lines.height:
         segments.append((batch.lines.height, 0, batch.cursors_after))
     return _Held(lines, segments)

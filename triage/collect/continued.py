@@ -55,7 +55,7 @@ class Ending:
         rows = _plain_rows(answer, starts[new:]) if len(starts) - new <= _FEW else None
         if rows is None:
             return None
-        return rows.with_columns(self.numbers.number(rows["position"])), Ending.of(answer, self.numbers, starts)
+        return rows.hstack([self.numbers.number(rows["position"])]), Ending.of(answer, self.numbers, starts)
 
 
 def _plain_rows(answer: bytes, starts: list[int]) -> pl.DataFrame | None:

@@ -110,7 +110,7 @@ class Occurrences:
         if not len(stamps):
             return pl.Series("seq", [], dtype=pl.Int32)
         if int(stamps[0]) > self._top and (stamps.head(len(stamps) - 1) < stamps.tail(len(stamps) - 1)).all():
-            seq = pl.zeros(len(stamps), dtype=pl.Int32, eager=True)
+            seq = pl.Series([0], dtype=pl.Int32).new_from_index(0, len(stamps))
         else:
             before = self._recent.value_counts(name="before")
             frame = pl.DataFrame({"position": stamps}).join(before, "position", "left", maintain_order="left")

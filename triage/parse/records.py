@@ -83,8 +83,8 @@ def cut(batches: Sequence[tuple[pl.DataFrame, Resource]], options: ParseOptions)
     does, so that many small batches are cut together.
     """
     starts = (0, *accumulate(lines.height for lines, _ in batches))
-    numbered = [part.with_columns(batch=pl.lit(n, pl.UInt32)) for n, (part, _) in enumerate(batches)]
-    lines = numbered[0] if len(numbered) == 1 else pl.concat(numbered, rechunk=True)
+    numbers = [pl.Series("batch", [n], dtype=pl.UInt32).new_from_index(0, part.height) for n, (part, _) in enumerate(batches)]
+    lines = pl.concat([part for part, _ in batches], rechunk=True).hstack([pl.concat(numbers, rechunk=True)])
     year = (options.now or datetime.now(UTC)).year
     layouts = layouts_for(options)
     own = unwrap(lines)
