@@ -67,12 +67,15 @@ def test_cursor_is_committed_with_the_records(lake: Lake) -> None:
 
 def test_second_writer_of_one_origin_is_refused_and_others_are_not(lake: Lake) -> None:
     other = Lake(lake.path)
-    assert other.version_of("docker:1") is None
+    assert (other.version_of("docker:1"), lake.version_of("docker:2")) == (None, None)
     lake.append(records(3), {"docker:1": 2})
     with pytest.raises(UnavailableError, match="another triage is collecting"):
         other.append(records(3), {"docker:1": 2})
     other.append(records(3, first=100), {"docker:2": 5})
     lake.append(records(3, first=3), {"docker:1": 5})
+    lake.append(records(0), {"docker:1": 6})
+    with pytest.raises(UnavailableError, match="another triage is collecting"):
+        lake.append(records(3), {"docker:2": 3})  # what others stored two commits ago
     with Session(Lake(lake.path).file_uris()) as session:
         assert session.sql("SELECT count(*) AS n FROM logs")["n"][0] == 9
 
