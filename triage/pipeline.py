@@ -1,9 +1,9 @@
 """One run of collect → parse → classify → lake: the only module that knows the order.
 
-A collector reads ahead in a thread of its own, records are cut and dated in the middle, which does only what the next
-batch has to wait for, and behind it one thread reads what they state and names them, and one writes. So two cores stay
-busy, and no more than a few batches are in memory. Records are named by the commit and not by the batch, because what
-patterns cost hardly depends on how many records they see.
+A collector reads ahead in a thread of its own, records are cut and dated in the middle, and the rest, reading what
+they state, naming and writing what makes up a commit, is done behind them in a third: the middle does only what the
+next batch has to wait for. So two cores stay busy, and no more than a few batches are in memory. Records are named by
+the commit and not by the batch, because what patterns cost hardly depends on how many records they see.
 """
 
 from __future__ import annotations
@@ -231,8 +231,8 @@ class _Committer:
         self._rows = self._bytes = 0
         self._since = time.monotonic()
         self._took = 0.0  # seconds that the last commit took, which are part of the delay
-        self._namer, self._writer = ThreadPoolExecutor(1, "triage-name"), ThreadPoolExecutor(1, "triage-lake")
-        self._naming: Future[Future[None]] | None = None  # of the last commit, and its writing
+        self._writer = ThreadPoolExecutor(1, "triage-lake")
+        self._writing: Future[None] | None = None
 
     def __enter__(self) -> _Committer:
         return self
@@ -241,13 +241,11 @@ class _Committer:
         try:
             # After a failure or Ctrl-C what is gathered is complete too: cursors stand behind whole records.
             self.flush()
-            if self._naming is not None:
-                self._naming.result().result()
+            self._wait()
         except TriageError:
             if kind is None:
                 raise  # else the first failure is the one to tell
         finally:
-            self._namer.shutdown(wait=True)
             self._writer.shutdown(wait=True)
 
     def add(self, group: _Group) -> int:
@@ -271,31 +269,29 @@ class _Committer:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what is gathered, once the commit before has been named and the one before that written."""
-        before = None if self._naming is None else self._naming.result()
+        """Hand over to the writer; waits for the commit before, so no more than two are in memory."""
+        self._wait()
         if not self._gathered and not self._notes:
             return
         gathered, notes = self._gathered, self._notes
         self._gathered, self._notes, self._rows, self._bytes = [], [], 0, 0
         self._since = time.monotonic()
-        self._naming = self._namer.submit(self._name, gathered, notes, before, self._since)
+        self._writing = self._writer.submit(self._store, gathered, notes)
 
-    def _name(
-        self, gathered: list[_Group], notes: list[Mapping[str, Any]], before: Future[None] | None, began: float
-    ) -> Future[None]:
-        cursors = {name: cursor for each in gathered for name, cursor in each.cursors.items()}
-        read = [as_lake(group.cut.read(), group.origins) for group in gathered if group.cut is not None]
-        gathered.clear()
-        records = self._stages.named(pl.concat(read)) if read else None
-        if before is not None:
-            before.result()  # nothing is stored behind what could not be
-        return self._writer.submit(self._store, records, cursors, notes, began)
+    def _wait(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
-    def _store(self, records: pl.DataFrame | None, cursors: Mapping[str, int], notes: list[Mapping[str, Any]], began: float) -> None:
+    def _store(self, gathered: list[_Group], notes: list[Mapping[str, Any]]) -> None:
+        began = time.monotonic()
         # Notes first: a gap told twice does no harm, a hole that nobody explains does.
         self._lake.note(notes)
-        if records is not None:
+        if gathered:
+            read = [as_lake(group.cut.read(), group.origins) for group in gathered if group.cut is not None]
+            records = self._stages.named(pl.concat(read))
             self._progress.problems.update(dict(records["problem"].drop_nulls().value_counts().iter_rows()))
+            cursors = {name: cursor for each in gathered for name, cursor in each.cursors.items()}
             self._lake.append(records, cursors)
             now = datetime.now(UTC)
             self._progress.commits += 1
