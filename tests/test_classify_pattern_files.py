@@ -11,7 +11,10 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from triage._data import data_dir
 from triage.classify.library import Library
 from triage.classify.pattern import Pattern, in_order
 from triage.classify.pattern_file import parse_pattern, read_pattern
@@ -43,6 +46,27 @@ def test_a_mistake_is_named_with_its_place_and_fix(path: Path) -> None:
     if os.environ.get("UPDATE_GOLD"):
         golden.write_text(said, encoding="utf-8")
     assert said == golden.read_text(encoding="utf-8")
+
+
+SHIPPED = sorted(data_dir("patterns").glob("*/*.toml"))
+STRAY = st.text(max_size=5) | st.sampled_from(
+    ['"', "'''", "[", "]", "=", "\n", "\\", "#", "(?", "(?P<a>", "{", "}", "*", "\0", "[extract]\n", "true", "-1", "1e999", "2026-02-03", "9" * 20]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(SHIPPED), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), STRAY), min_size=1, max_size=4))
+def test_whatever_is_damaged_is_answered_with_its_file(path: Path, damages: list[tuple[float, int, str]]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for part, lost, stray in damages:
+        at = int(part * len(text))
+        text = text[:at] + stray + text[at + lost :]
+    place = "mine.toml"
+    try:
+        parse_pattern(text, path.stem, "mine.toml")
+    except PatternError as error:
+        place = error.where or ""
+    assert place.startswith("mine.toml")
 
 
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:

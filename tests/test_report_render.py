@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import re
@@ -13,6 +15,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from markupsafe import Markup
 
 from tests.report_samples import catalogue, report
@@ -122,6 +126,22 @@ def test_unknown_language_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="no report language 'fr'") as caught:
         render.html(replace(report(), lang="fr"))
     assert caught.value.hint == "choose one of en, zh"
+
+
+HOSTILE = st.text(max_size=40) | st.sampled_from(["</script><script>alert(1)</script>", "<!--<script>", "\u2028", "&quot;", "\\u003c", "]]>", "{{ 7 * 7 }}", "\0", '"'])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(HOSTILE, min_size=1, max_size=3))
+def test_whatever_was_logged_the_pages_data_is_json_and_gives_it_back(said: list[str]) -> None:
+    value = report()
+    messages = tuple(said[row % len(said)] for row in range(len(value.events.messages)))
+    page = render.html(replace(value, events=replace(value.events, messages=messages)))
+    blocks = dict(re.findall(r'<script type="application/[a-z-]+" id="([a-z-]+)">([^<]*)</script>', page))
+    assert isinstance(json.loads(blocks["page-data"]), dict)
+    rows = json.loads(gzip.decompress(base64.b64decode(blocks["event-data"])))
+    order = sorted(range(len(messages)), key=lambda row: value.events.services[row])
+    assert rows["m"] == [visible(messages[row]) for row in order]
 
 
 def test_policy_forbids_the_network_and_names_each_script() -> None:
