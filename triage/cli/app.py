@@ -35,9 +35,9 @@ app = typer.Typer(
     help=(
         "Container logs of a compose stack, turned into answers.\n\n"
         "`triage demo` shows it on a recorded incident. On your own stack:\n\n"
-        "    triage collect --project myapp      # every container's log into ./lake\n\n"
-        "    triage report --since 2h            # what broke, what first, who was hit\n\n"
-        "    triage sql --list                   # questions that are ready to ask\n\n"
+        "    triage collect --project myapp  # every container's log into ./lake\n\n"
+        "    triage report --since 2h        # what broke, what first, who was hit\n\n"
+        "    triage sql --list               # questions that are ready to ask\n\n"
         "Exit codes: 0 done, 1 a check found something, 2 usage or bad file, 3 source or lake unavailable, "
         "130 interrupted."
     ),
