@@ -60,7 +60,7 @@ def report(
 
     One HTML file that needs no network; without --since and --until it covers all that the lake holds.
 
-        triage report --since 2h -o incident.html --json summary.json --markdown postmortem.md
+        triage report --since 2h -o incident.html --markdown postmortem.md
     """
     run = start(lake, quiet, verbose, lang=lang)
     if form not in ("html", "json", "md"):
@@ -323,7 +323,7 @@ def sql(
 
         triage sql --name errors_per_minute -p since=2026-02-03T10:00Z
 
-        triage sql "SELECT service_name, count(*) FROM errors GROUP BY ALL ORDER BY 2 DESC" --format csv
+        triage sql "SELECT service_name, count(*) FROM errors GROUP BY ALL"
     """
     run = start(lake, quiet, verbose, sql_dirs=paths(sql_dir))
     if form not in FORMATS:
