@@ -77,9 +77,9 @@ class Frames:
         kinds = byte_column(data).gather(starts)
         if (kinds == _ENGINE_ERROR).any():
             bad = kinds == _ENGINE_ERROR
-            self.errors += [value[8:].decode("utf-8", "replace").strip() for value in raw.filter(bad)]
+            self.errors += [value[HEADER_BYTES:].decode("utf-8", "replace").strip() for value in raw.filter(bad)]
             raw, kinds = raw.filter(~bad), kinds.filter(~bad)
-        text, undecodable = text_column(raw.to_frame("raw").select(pl.col("raw").bin.slice(8)).to_series())
+        text, undecodable = text_column(raw.to_frame("raw").select(pl.col("raw").bin.slice(HEADER_BYTES)).to_series())
         self.undecodable += undecodable
         return self._stamped(text, kinds.replace_strict(STREAMS, return_dtype=pl.String))
 
@@ -193,12 +193,12 @@ def _frame_starts(data: bytes) -> tuple[pl.Series, int]:
     for distance in (1, 2, 3):
         heads &= zero.shift(-distance, fill_value=False)
     starts = heads.arg_true().cast(pl.Int64)
-    starts = starts.filter(starts + _HEADER.size <= len(data))
+    starts = starts.filter(starts + HEADER_BYTES <= len(data))
     if len(starts) and starts[0] == 0:
         size = pl.zeros(len(starts), dtype=pl.Int64, eager=True)
         for place in range(4, 8):
             size = size * 256 + octets.gather(starts + place).cast(pl.Int64)
-        ends = starts + _HEADER.size + size
+        ends = starts + HEADER_BYTES + size
         if (ends.head(len(ends) - 1) == starts.tail(len(starts) - 1)).all():
             if ends[-1] <= len(data):
                 return starts, int(ends[-1])
@@ -210,12 +210,12 @@ def _frame_starts(data: bytes) -> tuple[pl.Series, int]:
 def walk(data: bytes) -> tuple[list[int], int]:
     """Where frames begin, one after the other, and the end of the last whole one."""
     starts, at = [], 0
-    while at + _HEADER.size <= len(data):
+    while at + HEADER_BYTES <= len(data):
         kind, size = _HEADER.unpack_from(data, at)
         if kind > _ENGINE_ERROR or data[at + 1 : at + 4] != b"\0\0\0":
             raise UnavailableError("the engine's answer is not a Docker log stream", hint="is the container a TTY one?")
-        if at + _HEADER.size + size > len(data):
+        if at + HEADER_BYTES + size > len(data):
             break
         starts.append(at)
-        at += _HEADER.size + size
+        at += HEADER_BYTES + size
     return starts, at
