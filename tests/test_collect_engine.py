@@ -255,6 +255,21 @@ def test_following_takes_in_containers_that_start_later_and_ends_cleanly(engine:
     assert stored.lines["text"].to_list() == ["one", "two"]
 
 
+def test_following_knows_from_the_engine_s_clock_that_a_record_is_complete(engine: Restartable, stored: Stored) -> None:
+    engine.run("app", "echo one; sleep 5; touch /dev/shm/waited; sleep 60")
+    until(lambda: engine.docker("exec", "app", "busybox", "ls", "/dev/shm").split() == ["waited"], 60)
+    engine.run("busy", "while :; do echo more; sleep 0.5; done")
+    batches = follow(docker.connect(), stored.cursors.get, names=["app", "busy"], delay_s=1.0)
+    first: dict[str | None, Batch] = {}
+    try:
+        while len(first) < 2:
+            batch = next(batches)
+            first.setdefault(batch.resource.container_name, batch)
+    finally:
+        batches.close()
+    assert {name: batch.final for name, batch in first.items()} == {"app": True, "busy": False}
+
+
 def test_following_says_what_a_removal_took_away(engine: Restartable, stored: Stored) -> None:
     engine.run("app", "echo one; while :; do sleep 1; done")
     removed: list[str] = []

@@ -36,6 +36,7 @@ class FakeEngine:
     messages: list[tuple[int, int, bytes]] = field(default_factory=list)
     chunk: int = 1 << 20
     fail_after: int | None = None  # bytes
+    answered: int = START
 
     def log(self, tail: int | None, since: int | None, until: int | None) -> Iterator[bytes]:
         chosen = self.messages[-tail:] if tail is not None else self.messages

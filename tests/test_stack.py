@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.stack.compare import decoys_taken, differences, load
 from tests.stack.engine import Engine, engine, missing
 from tests.stack.faults import FAULTS, OUTAGES
 from tests.stack.run import drive
-from tests.stack.stack import ALL, BEAT, POSTGRES, PROJECT, RABBITMQ, WORKER, Stack, stack, until
+from tests.stack.stack import ALL, BEAT, POSTGRES, PROJECT, RABBITMQ, WORKER, Stack, StackError, stack, until
 from tests.test_readme import commands, needs_engine
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +49,14 @@ class Run:
         assert done.returncode == 0 or not ok, done.stderr
         return done
 
+    def story(self, lake: str) -> set[tuple[str, str]]:
+        """Id and text of the records of a lake up to the story's end."""
+        query = f"SELECT record_id, body FROM logs WHERE \"timestamp\" < TIMESTAMPTZ '{self.truth['end']}'"
+        told = self.triage("--lake", lake, "sql", query, "--format", "json").stdout
+        rows = [(row["record_id"], row["body"]) for row in json.loads(told)]
+        assert len(rows) == len(set(rows))
+        return set(rows)
+
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
@@ -62,10 +71,13 @@ def run() -> Iterator[Run]:
                 follower = subprocess.Popen(command, cwd=folder, env=environment, stderr=log, stdout=log)
             truth = drive(services, [name for name in FAULTS if name not in OUTAGES], seed=3)
             truth.write(folder / "truth.json")
-            time.sleep(8)
+            found = Run(folder, here, load((folder / "truth.json").read_text(encoding="utf-8")), services)
+            found.triage("--lake", "later", "collect", "--project", PROJECT)
+            with suppress(StackError):  # what is missing is told by the test that compares
+                until(lambda: found.story("followed") == found.story("later"), 60, "the follower")
             follower.send_signal(signal.SIGTERM)
             assert follower.wait(60) == 0, (folder / "follow.log").read_text()
-            yield Run(folder, here, load((folder / "truth.json").read_text(encoding="utf-8")), services)
+            yield found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -101,15 +113,9 @@ def test_second_collect_adds_only_what_is_new(run: Run) -> None:
 
 def test_following_gives_what_collecting_gives(run: Run) -> None:
     """The follower's lake and one collected afterwards hold the same records of the story."""
-    run.triage("--lake", "later", "collect", "--project", PROJECT)
-    query = (
-        "SELECT record_id, body FROM logs WHERE \"timestamp\" < TIMESTAMPTZ '"
-        + str(run.truth["end"])
-        + "' ORDER BY record_id"
-    )
-    followed = run.triage("--lake", "followed", "sql", query, "--format", "json").stdout
-    later = run.triage("--lake", "later", "sql", query, "--format", "json").stdout
-    assert followed == later
+    followed, later = run.story("followed"), run.story("later")
+    assert followed - later == later - followed == set()
+    assert later
 
 
 def test_readme_commands_that_need_an_engine(run: Run) -> None:
@@ -156,7 +162,7 @@ def test_state_of_the_running_stack_in_json_report_and_sql(run: Run) -> None:
 
     _sessions(run, "BEGIN; UPDATE user_credits SET balance = balance + 1;")
     held = "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle in transaction' AND application_name = 'psql'"
-    until(lambda: run.services.psql(held) == ["t"], 20, "a session idle in a transaction")
+    until(lambda: run.services.psql(held) == ["t"], 60, "a session idle in a transaction")
     _sessions(run, "UPDATE user_credits SET balance = balance + 2;")
     # The wait is logged after a second: an onset that postgres_blocking supports, unless an older fault of the backlog was first.
     asked = "SELECT DISTINCT probe, reason FROM snapshots"

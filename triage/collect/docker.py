@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -123,8 +123,13 @@ class Engine:
             described: dict[str, Any] = self.client.api.inspect_container(container.id)
         return described
 
-    def log(self, container: Container, tail: int | None, since: int | None, until: int | None) -> Iterator[bytes]:
-        """The raw answer of the log API, in chunks. Bounds are nanoseconds since 1970, both inclusive."""
+    def log(
+        self, container: Container, tail: int | None, since: int | None, until: int | None, dated: Callable[[int], None]
+    ) -> Iterator[bytes]:
+        """The raw answer of the log API, in chunks. Bounds are nanoseconds since 1970, both inclusive.
+
+        `dated` hears when the engine began to answer, by its own clock (see `clock`).
+        """
         params: dict[str, Any] = {"stdout": 1, "stderr": 1, "timestamps": 1}
         params |= {"tail": tail} if tail is not None else {}
         # docker-py would send these as floats and lose the nanoseconds.
@@ -137,6 +142,7 @@ class Engine:
             try:
                 if response.status_code >= 400:
                     raise refused(response.status_code, response.content, container.name)
+                dated(_date(response.headers))
                 while data := response.raw.read(_CHUNK):
                     yield data
             finally:
@@ -145,10 +151,7 @@ class Engine:
     def clock(self) -> int:
         """The engine's own time in nanoseconds, to the second."""
         with Translated(self.url):
-            response = self.client.api._get(self.client.api._url("/_ping"), timeout=_TIMEOUT_S)
-            date = response.headers.get("Date")
-        when = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        return int(when.timestamp()) * 10**9
+            return _date(self.client.api._get(self.client.api._url("/_ping"), timeout=_TIMEOUT_S).headers)
 
     def events(self, stop: threading.Event) -> Iterator[tuple[str, str]]:
         """(action, container id) as they happen, until `stop` is set and one more event or time-out came."""
@@ -213,17 +216,28 @@ def read(
     return open_log(container, known, since=nanoseconds(since), until=nanoseconds(until)).new()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answers:
     """What a Log asks of the engine, for one container."""
 
     container: Container
+    answered: int = 0
 
     def log(self, tail: int | None, since: int | None, until: int | None) -> Iterator[bytes]:
-        return self.container.engine.log(self.container, tail, since, until)
+        return self.container.engine.log(self.container, tail, since, until, self._dated)
+
+    def _dated(self, stamp: int) -> None:
+        self.answered = stamp
 
     def clock(self) -> int:
         return self.container.engine.clock()
+
+
+def _date(headers: Mapping[str, str]) -> int:
+    """When an answer began, in nanoseconds to the second; by this machine's clock where it does not say."""
+    date = headers.get("Date")
+    when = parsedate_to_datetime(date) if date else datetime.now(UTC)
+    return int(when.timestamp()) * 10**9
 
 
 def matches(container: Container, name: str) -> bool:

@@ -235,13 +235,15 @@ class Follower(Iterator[Batch]):
         log, ended = tracked.log, tracked.log.stopped
         for batch in log.new():
             if batch.lines.height:
-                tracked.newest, tracked.open_record = time.monotonic(), not ended
+                final = batch.final and (ended or log.silent_s > _QUIET_S)
+                tracked.newest, tracked.open_record = time.monotonic(), not final
                 tracked.lines += batch.lines.height
-                self._put(replace(batch, final=ended and batch.final))
+                self._put(replace(batch, final=final))
             else:
                 self._put(replace(batch, final=False))
         log.since = None if log.cursor else log.since
-        if tracked.open_record and (ended or started - tracked.newest > _QUIET_S):
+        silent_s = max(log.silent_s, started - tracked.newest)
+        if tracked.open_record and (ended or silent_s > _QUIET_S):
             tracked.open_record = False
             self._put(no_lines(tracked.container.origin, tracked.container.resource))
 

@@ -29,7 +29,9 @@ BATCH_BYTES = 16 << 20
 
 
 class Answers(Protocol):
-    """The engine, as far as reading one container's log needs it."""
+    """The engine, as far as reading one container's log needs it; `answered`: when its last answer began, by its clock."""
+
+    answered: int
 
     def log(self, tail: int | None, since: int | None, until: int | None) -> Iterator[bytes]: ...
 
@@ -70,6 +72,11 @@ class Log:
             yield self._said(replace(ready[0], final=True))
         elif self.notes:
             yield self._said(no_lines(self.origin, self.resource))
+
+    @property
+    def silent_s(self) -> float:
+        """For how long no line had come when the engine last answered, by its own clock."""
+        return (self.answers.answered - self.cursor.stamp) / 10**9 if self.cursor else 0.0
 
     def _parts(self) -> Iterator[tuple[pl.DataFrame, Frames]]:
         if self.cursor is None:
