@@ -160,6 +160,14 @@ def test_lines_copied_from_docker_desktop_lose_its_local_times() -> None:
     assert found[0]["timestamp"] == datetime(2026, 2, 3, 10, 0, 1, 500_000, tzinfo=UTC)
 
 
+def test_a_viewers_time_before_the_parts_of_a_traceback_is_taken_off_and_so_are_names_behind_it() -> None:
+    for at, second in (("2026-02-03 18:00:01.250\t", 18), ("2026-02-03T18:00:01+02:00 ", 16)):
+        (one,) = records(at + '  File "x.py", line 1, in f', at + "    return g()", at + "redis.exceptions.ConnectionError: gone")
+        assert (one["line_count"], one["exception_type"], one["timestamp"].hour) == (3, "redis.exceptions.ConnectionError", second)
+    (one,) = records("2026-02-03 18:00:01 api-1         | 2026-02-03 10:00:01,500 ERROR app.core boom")
+    assert (one["service_name"], one["message"], one["timestamp"].hour) == ("api", "boom", 10)
+
+
 @pytest.mark.parametrize(
     ("line", "service", "text"),
     [
@@ -172,6 +180,7 @@ def test_lines_copied_from_docker_desktop_lose_its_local_times() -> None:
         ("10:00:00 web.1     | INFO:app:hello", "web", "hello"),
         ("2026-02-03T10:00:00.5Z app[148ed] ord [info] INFO:app:hello", "app", "hello"),
         ("[  123.456789] host-1 web[12]: INFO:app:hello", "web", "hello"),
+        ("   2026-02-03T10:00:00.50-0400 [APP/PROC/web/0] ERR INFO:app:hello", "web", "hello"),
         ("Tue 2026-02-03 10:00:00 UTC host-1 web[12]: INFO:app:hello", "web", "hello"),
     ],
 )

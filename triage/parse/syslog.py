@@ -51,6 +51,7 @@ FORMS = (
     ),
     Form("logplex", rf"^{_PRI}{_ISO} (?P<program>(?:app|heroku))\[(?P<pid>[\w.\-]+)\]:{_TEXT}"),
     Form("fly", rf"^{_ISO} (?P<program>[a-z]+)\[(?P<pid>\w+)\] [a-z]{{3}} \[(?P<word>[a-z]+)\]{_TEXT}"),
+    Form("cloudfoundry", rf"^ *{_ISO} \[(?:APP/(?:PROC/|TASK/)?)?(?P<program>[A-Za-z]+)(?:/(?P<pid>[\w\-]+))*\] (?:OUT|ERR){_TEXT}"),
     Form("monotonic", rf"^\[ *\d+\.\d{{6}}\] {_HOST} (?P<program>[A-Za-z_/(][\w./\-@)]*)\[(?P<pid>\d+)\]:{_TEXT}"),
     Form("full", rf"^[A-Z][a-z]{{2}} (?P<wall>\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{{1,6}})?) [A-Z]{{3,4}} {_HOST} (?:{_KNOWN_PROGRAM}){_TEXT}"),
     Form("epoch", rf"^(?P<epoch>\d{{10}}\.\d{{6}}) {_HOST} (?:{_PROGRAM}){_TEXT}"),

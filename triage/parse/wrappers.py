@@ -112,17 +112,29 @@ _INNER = (
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{4}/\d\d/\d\d \d\d:|\d+:[XCSM] \d\d |\{\"|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?: {2,}|[\w.]+:)"
     r"|[\w.:]+ - \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:"
 )
-_DESKTOP = (
-    rf"^(?P<at>\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d) (?P<text>(?:{_INNER}"
-    r"| {2,}\S| -{6,} |Traceback \(most recent call last\):|The above exception was the direct|During handling of the above|[A-Za-z_][\w.]*(?:Error|Exception): |"
-    r"\[SQL: |\(Background on this error)(?s:.*)|)$"
+# What no program prints behind a time of its own: a part of a traceback, at its depth.
+_OF_TRACEBACK = (
+    r" {2,}\S| -{6,} |Traceback \(most recent call last\):|The above exception was the direct|During handling of the above|[A-Za-z_][\w.]*(?:Error|Exception): "
+    r"|\[SQL: |\(Background on this error"
 )
+_DESKTOP = (
+    rf"^(?P<at>\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(?P<frac>\d{{3}}))?[ \t](?P<text>(?:{_INNER}|{_OF_TRACEBACK}"
+    r"|[A-Za-z0-9][\w.\-]* +\| )(?s:.*)|)$"
+)
+# The same with a zone, of whoever collected the log.
+_ZONED = rf"^(?P<at>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{{1,6}})?(?:Z|[+-]\d\d:?\d\d)) (?P<text>(?:{_OF_TRACEBACK})(?s:.*)|)$"
 
 
 def _desktop(text: pl.Series) -> pl.DataFrame:
     parts = text.str.extract_groups(ascii_classes(_DESKTOP)).struct.unnest()
     at = parts["at"].str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
-    return pl.DataFrame({"text": parts["text"], "carrier_local": at})
+    millis = parts["frac"].fill_null("0").cast(pl.Int64) * 1000
+    return pl.DataFrame({"text": parts["text"], "carrier_local": (at.cast(pl.Int64) + millis).cast(pl.Datetime("us"))})
+
+
+def _zoned(text: pl.Series) -> pl.DataFrame:
+    parts = text.str.extract_groups(ascii_classes(_ZONED)).struct.unnest()
+    return pl.DataFrame({"text": parts["text"], "observed_timestamp": syslog.rfc3339(parts["at"])})
 
 
 WRAPPERS = (
@@ -149,6 +161,7 @@ WRAPPERS = (
     Wrapper("stamp", rf"^{_STAMP}(?: |$)", _stamped),
     *(Wrapper(form.name, form.test, form.take_off) for form in syslog.FORMS),
     Wrapper("desktop", unnamed(_DESKTOP), _desktop),
+    Wrapper("zoned", unnamed(_ZONED), _zoned),
 )
 _ANY = ascii_classes("|".join(f"(?:{wrapper.test})" for wrapper in WRAPPERS))
 
