@@ -11,20 +11,25 @@ from triage.parse.text import contains_where
 
 _NAME = r"(?P<name>[\w.\-:]+)\[(?P<id>[\w\-]+)\]"
 _TASK = ascii_classes(rf"^(?:Task )?{_NAME}:?")
+# A name that somebody gave with spaces, where the sentence tells its end.
+_SPACED = ascii_classes(
+    r"^(?:Received task: |Task )?(?P<name>[\w.\-:]+(?: [\w.\-:&()/]+){1,7})\[(?P<id>[0-9a-f]{8}-[0-9a-f\-]{27})\](?:: | (?:received|started|succeeded|raised|retry|rejected|ignored)|\s*$)"
+)
 _STATES: tuple[tuple[str, str], ...] = (
-    ("received", r"^(?:Task |Received task: )\S+\[[^\]]+\](?: received|:?$|\s+ETA:|\s+expires:|:\s*(?:$|ETA:))"),
-    ("started", r"^Task \S+ started"),
-    ("succeeded", r"^Task \S+ succeeded in "),
-    ("failed", r"^Task \S+ raised (?:unexpected|expected): |^Task \S+ INTERNAL ERROR: "),
-    ("retry", r"^Task \S+ retry: "),
-    ("rejected", r"^Task \S+ (?:rejected|reject requeue=)|^Rejecting "),
-    ("revoked", r"^(?:Discarding revoked task: |Task \S+ revoked)"),
-    ("ignored", r"^Task \S+ ignored"),
+    ("received", r"^(?:Task |Received task: )[^\[]+\[[^\]]+\](?: received|:?$|\s+ETA:|\s+expires:|:\s*(?:$|ETA:))"),
+    ("started", r"^Task [^\[]+\[[^\]]+\] started"),
+    ("succeeded", r"^Task [^\[]+\[[^\]]+\] succeeded in "),
+    ("failed", r"^Task [^\[]+\[[^\]]+\] raised (?:unexpected|expected): |^Task [^\[]+\[[^\]]+\] INTERNAL ERROR: "),
+    ("retry", r"^Task [^\[]+\[[^\]]+\] retry: "),
+    ("rejected", r"^Task [^\[]+\[[^\]]+\] (?:rejected|reject requeue=)|^Rejecting "),
+    ("revoked", r"^(?:Discarding revoked task: |Task [^\[]+\[[^\]]+\] revoked)"),
+    ("ignored", r"^Task [^\[]+\[[^\]]+\] ignored"),
     ("timeout", r"^(?:Soft|Hard) time limit \("),
     ("lost", r"^Task handler raised error: WorkerLostError"),
     ("unregistered", r"^Received unregistered task of type "),
     ("sent", r"^Scheduler: Sending due task "),
 )
+_ID = r"\[[0-9a-f]{8}-[0-9a-f\-]{27}\]"
 _ELSEWHERE = ascii_classes(rf"(?: for |revoked task: |Received task: |Rejecting |^Task accepted: ){_NAME}")
 _SENT = ascii_classes(r"^(?P<name>[\w.\-:]+) sent\. id->(?P<id>[\w\-]+)")
 _DUE = ascii_classes(r"^Scheduler: Sending due task (?P<entry>.+) \((?P<name>[\w.\-:]+)\)\s*$")
@@ -50,14 +55,15 @@ def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     other = _groups_where(message, rare, _ELSEWHERE)
     due = _groups_where(message, rare, _DUE)
     sent = _groups_where(message, rare, _SENT)
+    spaced = _groups_where(message, (direct["id"].is_null() & message.str.contains(_ID)).fill_null(False), _SPACED)
     runtime = message.str.extract(r"succeeded in ([0-9.eE+\-]+)s")
     unregistered = _groups_where(message, rare, r"^Received unregistered task of type '(?P<name>[^']+)'")["name"]
     wait = _groups_where(message, rare, _RETRY_IN)
     thrown = _groups_where(message, rare, _RAISED)
     seconds = runtime.cast(pl.Float64, strict=False)
     found = own.select("i").with_columns(
-        task_id_found=pl.select(pl.coalesce(direct["id"], other["id"], sent["id"])).to_series(),
-        task_name_found=pl.select(pl.coalesce(direct["name"], other["name"], due["name"], sent["name"], unregistered)).to_series(),
+        task_id_found=pl.select(pl.coalesce(direct["id"], other["id"], sent["id"], spaced["id"])).to_series(),
+        task_name_found=pl.select(pl.coalesce(direct["name"], other["name"], due["name"], sent["name"], unregistered, spaced["name"])).to_series(),
         runtime_ms=seconds * 1000,
         type_found=thrown["type"],
         args_found=thrown["args"].str.strip_chars_end(",").str.replace(r"""^['"](?s:(.*))['"]$""", "$1"),
