@@ -159,6 +159,39 @@ LINES: dict[str, dict[str, Any]] = {
     'api-1  | 10.0.0.1 - - [03/Feb/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 1': {"service_name": "api", "source": "app"},
     "Error response from daemon: port is already allocated": {"source": "other", "severity_number": 17},
     "[pod/app-5c79b/app] 2026-02-03 10:00:00,123 ERROR app.x boom": {"service_name": "app", "scope_name": "app.x", "message": "boom"},
+    "[error] 7#7: *3 upstream timed out": {"source": "nginx", "severity_text": "error", "process_id": "7", "message": "upstream timed out"},
+    'nginx: [emerg] host not found in upstream "api:8000" in /etc/nginx/nginx.conf:3': {"source": "nginx", "severity_number": 24},
+    f"{T}.123456+00:00 [erro] <0.183.0> boom": {"source": "rabbitmq", "severity_number": 17, "process_id": "<0.183.0>", "message": "boom"},
+    "[warning] <0.183.0> boom": {"source": "rabbitmq", "severity_text": "warning", "message": "boom"},
+    f"10.0.0.9 {T}.123 UTC [812] app@jointo ERROR:  boom": {"source": "postgres", "process_id": "812", "message": "boom"},
+    f"[local] {T}.123 UTC [812] app@jointo LOG:  ready": {"source": "postgres", "process_id": "812", "message": "ready"},
+    f" {T}.123 UTC [1] LOG:  ready": {"source": "postgres", "process_id": "1", "message": "ready"},
+    f"{T}.123 KST [812] 오류:  없음": {"source": "postgres", "severity_text": "ERROR"},
+    f"{T}.123 UTC [1] LOG C-0x55: jointo/app@10.0.0.9:5001 login attempt": {"source": "other", "severity_text": "LOG", "process_id": "1"},
+    "psql: error: connection refused": {"severity_number": 17, "message": "connection refused"},
+    '[GIN] 2026/02/03 - 10:00:00 | 502 |     213.4µs |      127.0.0.1 | POST     "/v1/jobs"': {
+        "source": "app", "status_code": 502, "duration_ms": 0.2134, "timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC)},
+    "[GIN] 2026/02/03 - 10:00:00 | 20260203100000123456789 | 429 |  1.25s | 10.0.0.9 |    POST /v1/jobs": {
+        "status_code": 429, "duration_ms": 1250.0, "request_id": "20260203100000123456789"},
+    "[GIN] 2026/02/03 - 10:00:00 | 200 | 1m2.5s | 10.0.0.9 | GET /": {"status_code": 200, "duration_ms": None},
+    "[GIN-debug] Listening and serving HTTP on :8080": {"severity_number": 5, "message": "Listening and serving HTTP on :8080"},
+    "[ERR] 2026/02/03 - 10:00:00 | 20260203100000123456789 | relay error": {
+        "severity_number": 17, "request_id": "20260203100000123456789", "message": "relay error"},
+    f"{T}.123Z pid=1 tid=abc class=Worker jid=b4a5 elapsed=1.0 INFO: done".replace(" 10:", "T10:"): {"process_id": "1", "thread_name": "abc", "message": "done"},
+    "fail: Shop.Orders[20004] boom": {"severity_number": 17, "scope_name": "Shop.Orders", "message": "boom"},
+    "2026-02-03T10:00:00.123+0000 E QUERY    [conn12] boom 1532ms": {
+        "source": "other", "severity_number": 17, "scope_name": "QUERY", "thread_name": "conn12", "duration_ms": 1532.0},
+    "[03-Feb-2026 10:00:00 UTC] PHP Fatal error:  boom": {"severity_number": 21, "message": "boom", "timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC)},
+    "PHP Warning:  Undefined variable": {"severity_number": 13, "message": "Undefined variable"},
+    "[Nest] 41  - 02/03/2026, 10:00:00 AM   ERROR [Orders] boom": {
+        "severity_text": "ERROR", "scope_name": "Orders", "process_id": "41", "message": "boom", "timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC)},
+    "(node:18) [DEP0018] DeprecationWarning: old": {"severity_number": 13, "process_id": "18", "message": "DeprecationWarning: old"},
+    "npm ERR! code 1": {"severity_number": 17, "message": "code 1"},
+    'fatal: [db1]: UNREACHABLE! => {"changed": false}': {"source": "other", "severity_number": 17},
+    "thread 'main' panicked at src/main.rs:3:5:": {"source": "other", "severity_number": 17},
+    "/app/x.py:12: DeprecationWarning: old": {"source": "app", "severity_number": 13},
+    "[2026-02-03 10:00:00,123: INFO/MainProcess] Task Send mail[8a0b5b3e-6c1c-4f2e-8d8f-1a2b3c4d5e6f] succeeded in 0.5s: None": {
+        "source": "celery", "task_name": "Send mail", "task_id": "8a0b5b3e-6c1c-4f2e-8d8f-1a2b3c4d5e6f", "duration_ms": 500.0},
     '{"level":50,"time":1767261600000,"pid":1,"msg":"boom"}': {"severity_number": 17, "message": "boom"},
     '{"textPayload":"2026-02-03 10:00:00.000 UTC [12]: [1-1] db=a,user=b ERROR:  x","timestamp":"2026-02-03T10:00:01Z"}': {
         "source": "postgres", "process_id": "12", "message": "x"},

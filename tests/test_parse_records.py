@@ -229,12 +229,20 @@ def test_open_from_keeps_the_record_that_may_still_grow() -> None:
         (["psycopg2.errors.DeadlockDetected: no"], "psycopg2.errors.DeadlockDetected", "no", None),
         (["╭──── Traceback (most recent call last) ────╮", "│ x.py:3 in <module> │", "╰─────────────╯", "ValueError: no"], "ValueError", "no", None),
         (["ERROR:    Traceback (most recent call last):", '  File "x.py", line 1, in lifespan', "ValueError: no", ""], "ValueError", "no", None),
+        (["System.IO.IOException (0x80004005): no", " ---> System.Net.Sockets.SocketException (111): refused", "   at A.B.C(String s) in C.cs:line 3",
+          "--- End of inner exception stack trace ---", "at A.B.D()"], "System.IO.IOException", "no", "System.Net.Sockets.SocketException"),
+        (["fail: Shop.Orders[1]", "      It failed.", "      A.B+CException: no", "         at A.B.C() in C.cs:line 3"], "A.B+CException", "no", None),
+        (["PHP Fatal error:  Uncaught PDOException: no in /x.php:3", "Stack trace:", "#0 {main}"], "PDOException", "no", None),
+        (["    return f()", '  File "x.py", line 3, in f', "    g()", "psycopg2.OperationalError: no"], "psycopg2.OperationalError", "no", None),
+        (['  File "x.py", line 3, in f', "KeyError: 1", "", "During handling of the above exception, another exception occurred:", "",
+          "Traceback (most recent call last):", '  File "x.py", line 5, in g', "ValueError: no"], "ValueError", "no", None),
     ],
 )  # fmt: skip
 def test_exceptions_without_a_traceback_of_pythons_own_form(lines: list[str], kind: str, text: str, root: str | None) -> None:
     one, following = records(*lines, "INFO:app:next")
     assert (one["line_count"], one["exception_type"], one["exception_message"]) == (len(lines), kind, text)
-    assert (one["severity_number"], one["source"], attributes(one).get("exception.root_type")) == (17, "app", root)
+    level = 21 if lines[0].startswith("PHP Fatal") else 17
+    assert (one["severity_number"], one["source"], attributes(one).get("exception.root_type")) == (level, "app", root)
     assert following["message"] == "next"
 
 
@@ -362,3 +370,23 @@ def test_words_that_look_like_a_request_tell_none(message: str) -> None:
 def test_a_head_with_nothing_behind_it_has_an_empty_message(head: str) -> None:
     (one,) = records(head)
     assert (one["message"], one["body"]) == ("", head)
+
+
+def test_rabbitmqs_report_without_a_time_is_one_record_and_its_events_are_not_joined() -> None:
+    found = records(
+        "[info] <0.9.0> accepting AMQP connection", "[info] <0.9.0> connection authenticated",
+        "[error] <0.7.0> ** Generic server x terminating", "[error] <0.7.0> ** Last message in was poll", "[error] <0.7.0>   crasher:",
+    )  # fmt: skip
+    assert [one["line_count"] for one in found] == [1, 1, 3]
+
+
+def test_a_pythons_warning_takes_only_its_source() -> None:
+    found = records("/app/x.py:3: UserWarning: old", "  warn()", "beat: Starting...")
+    assert [one["line_count"] for one in found] == [2, 1]
+
+
+def test_a_lower_case_level_opens_a_record_only_outside_of_another() -> None:
+    found = records("error:  Error: connect ECONNREFUSED", "    at x (util.js:1:1)", "info: ready")
+    assert [(one["severity_number"], one["line_count"]) for one in found] == [(17, 2), (9, 1)]
+    (one,) = records("INFO:app:git said", "error: pathspec 'x' did not match")
+    assert one["line_count"] == 2

@@ -24,6 +24,17 @@ LAYOUTS = (
         tags=frozenset({"nginx_error"}),
     ),
     Layout(
+        "access.nginx_undated", "nginx",
+        r"(?P<head>\[(?P<level>[a-z]+)\] (?P<pid>\d+)#(?P<thread>\d+): (?:\*(?P<connection>\d+) )?)", clock="none",
+    ),
+    Layout("access.nginx_start", "nginx", r"(?P<head>nginx: \[(?P<level>[a-z]+)\] )", clock="none"),  # before it has read where to log
+    Layout(  # gin's logger: [GIN] 2026/02/03 - 10:00:00 | 200 |     213.4µs |  127.0.0.1 | GET      "/jobs"
+        "access.gin", "app",
+        r"(?P<head>)\[GIN\] (?P<ts>\d{4}/\d\d/\d\d - \d\d:\d\d:\d\d) \| *(?:(?P<req>[\w\-]{16,}) *\| *)?(?P<status>\d{3}) *\| *(?:(?P<took>\d+(?:\.\d+)?)(?P<unit>ns|µs|ms|s)|[\dhms.]+) *\| *"
+        r'(?P<client>\S*) *\| *(?P<method>[A-Z]+) +"?(?P<path>[^"\s]*)',
+        clock="gin", single=True,
+    ),
+    Layout(
         "access.apache_error",
         "nginx",
         r"(?P<head>\[(?P<ts>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})\] \[(?:(?P<logger>\w*):)?(?P<level>\w+)\] "

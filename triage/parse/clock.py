@@ -19,6 +19,7 @@ FORMATS = {
     "redis_yearless": "%Y %d %b %H:%M:%S", "syslog": "%Y %b %d %H:%M:%S", "klog": "%Y %m%d %H:%M:%S",
     "month_day": "%Y %m-%d %H:%M:%S", "structlog": "%Y-%m-%d %H:%M.%S", "tornado": "%y%m%d %H:%M:%S",
     "month_day_dot": "%Y %m.%d %H:%M:%S", "compact": "%y%m%d %H%M%S", "short": "%y/%m/%d %H:%M:%S", "health": "%Y%m%d-%H:%M:%S",
+    "gin": "%Y/%m/%d - %H:%M:%S",
 }  # fmt: skip
 LOOSE = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d %m %Y %H:%M:%S", "%Y %m %d %H:%M:%S",
          "%Y%m%d %H:%M:%S", "%d %b %Y %H:%M:%S",

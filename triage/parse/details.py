@@ -139,12 +139,16 @@ def _exceptions(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFram
     )
     extra.append(frame.filter(pl.col("root_found").is_not_null()).select("i", key=pl.lit("exception.root_type"), value="root_found"))
     records = records.join(frame.drop("traceback", "text", "hard"), on="i", how="left", maintain_order="left")
-    bare = pl.col("traceback") | pl.col("message").str.contains(r"^(?:╭─+ ?)?Traceback \(most recent call last\)")
+    # A chain whose first head is missing begins with frames, which no logger announced either.
+    cut = pl.col("layout").is_null() & pl.col("line_found").is_not_null()
+    bare = pl.col("traceback") | cut | pl.col("message").str.contains(r"^(?:╭─+ ?)?Traceback \(most recent call last\)")
     return records.with_columns(
         # A traceback prints the full name, where a field or Celery's own line may have the short one.
         exception_type=pl.coalesce("type_found", "exception_type"),
         exception_message=pl.when(pl.col("type_found").is_not_null()).then(pl.coalesce("text_found", "exception_message")).otherwise("exception_message"),
         message=pl.when(bare & pl.col("line_found").is_not_null()).then("line_found").otherwise("message"),
+        traceback=pl.col("traceback") | cut,
+        source=pl.when(cut & (pl.col("source") == "other")).then(pl.lit("app")).otherwise("source"),
     ).drop("type_found", "text_found", "root_found", "line_found")  # fmt: skip
 
 

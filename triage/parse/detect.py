@@ -15,8 +15,8 @@ import polars as pl
 
 from triage.parse.layout import Layout, ascii_classes
 
-# No layout starts with white space but Celery's banner and Heroku's Postgres; most lines of tracebacks go here at the cost of one byte.
-MAY_OPEN = r"^(?:[^\s]| -{6,} | - - \[| \S+ - \[| sql_error_code = | {10,40}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) )"
+# No layout starts with white space but Celery's banner and Postgres behind an empty field; most lines of tracebacks go here at the cost of one byte.
+MAY_OPEN = r"^(?:[^\s]| \d{4}-\d\d-\d\d \d\d:| -{6,} | - - \[| \S+ - \[| sql_error_code = | {10,40}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) )"
 
 
 @cache

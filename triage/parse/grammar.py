@@ -11,7 +11,7 @@ CONTINUES = ascii_classes(
     r'|"""$|future: <|\[(?:SQL|parameters|cached since|generated in|raw sql)\b'
     r"|\(Background on this error at|Trying again in "
     r"|[\])}]+[,;]?\s*$|Call stack:$|Message: |Arguments: \(|Object: |\^+$|~+\^"
-    r"|[│╰]|Caused by: |Suppressed: |goroutine \d+ \[|exit status \d+$|Node\.js v\d"
+    r"|[│╰]|at [\w.$<>`+\[\],|]+ ?\(|--- End of (?:inner exception )?stack trace|Caused by: |Suppressed: |goroutine \d+ \[|exit status \d+$|Node\.js v\d"
     r"|(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+):  ?"
     r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failure|Timeout|Group|StopIteration|Lost|Exceeded|Fault)"
     r"(?:: |:?$))"

@@ -28,6 +28,7 @@ ATTRIBUTES = {
     "place": "code.place", "where": "code.place",
 }  # fmt: skip
 REQUEST = r"^(?:-|req[0-9A-Za-z_\-]+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F\-]{4,22}|[0-9a-f]{16,32})$"
+UNITS = {"s": 1000.0, "msecs": 1.0, "ms": 1.0, "micros": 0.001, "µs": 0.001, "us": 0.001, "ns": 1e-6}  # of `took`, in ms
 ATTRIBUTE_FRAME = {"row": pl.UInt32, "key": pl.String, "value": pl.String}
 
 
@@ -115,9 +116,8 @@ def _read(own: pl.DataFrame, layout: Layout, year: int, heads: Heads) -> None:
     if layout.clock == "epoch":
         columns["zone"] = pl.Series(["UTC"]).new_from_index(0, own.height)
     if "took" in names:
-        micro = groups["unit"].eq("micros").fill_null(False) if "unit" in names else pl.Series([False]).new_from_index(0, own.height)
-        took = groups["took"].cast(pl.Float64, strict=False)
-        columns["duration_ms"] = (took / 1000).zip_with(micro, took)
+        unit = groups["unit"].replace_strict(UNITS, default=1.0, return_dtype=pl.Float64) if "unit" in names else pl.lit(1.0)
+        columns["duration_ms"] = pl.select((groups["took"].cast(pl.Float64, strict=False) * unit).round(6)).to_series()
     if "waits" in names:  # seconds, in turn
         waits = groups["waits"].str.split(" ").cast(pl.List(pl.Float64))
         columns["duration_ms"] = pl.select(pl.when(waits.list.min() >= 0).then((waits.list.sum() * 1000).round(3))).to_series()

@@ -52,9 +52,15 @@ def _postgres(own: pl.DataFrame) -> pl.DataFrame | None:
 def _same_moment(own: pl.DataFrame) -> pl.DataFrame | None:
     """RabbitMQ since 3.9: the lines of one report have the same microsecond, level and process."""
     key = ["stream", "pid"]
+    alike = pl.col("level") == pl.col("level").shift(1).over(key)
+    # Without a time only what is no sentence of its own goes on: it is indented, or one of the report's starred lines.
+    starred = pl.col("message").str.starts_with("** ") & ~pl.col("message").str.contains(r"^\*\* (?:Generic server|State machine|gen_\w+) ")
+    undated = pl.col("local").is_null() & (pl.col("first") - pl.col("first").shift(1).over(key) == 1) & (
+        starred | pl.col("message").str.contains(r"^(?:\s|$)") | pl.col("message").shift(1).over(key).str.ends_with(":")
+    )
     same = (
         (pl.col("local") == pl.col("local").shift(1).over(key))
-        & (pl.col("level") == pl.col("level").shift(1).over(key))
+        & alike
         & (pl.col("first") - pl.col("first").shift(1).over(key) <= LINE_BY_LINE_ROWS)
         # Milliseconds are too coarse to tell two events of one process apart, unless the first announces more.
         & (
@@ -62,7 +68,7 @@ def _same_moment(own: pl.DataFrame) -> pl.DataFrame | None:
             | pl.col("message").shift(1).over(key).str.ends_with(":").fill_null(False)
         )
     )
-    return _chained(own.with_columns(joins=same.fill_null(False)), key)
+    return _chained(own.with_columns(joins=(same | (undated & alike)).fill_null(False)), key)
 
 
 def _redirected(own: pl.DataFrame) -> pl.DataFrame | None:

@@ -15,7 +15,7 @@ from triage.parse.layout import ISO, Layout
 SEVERITIES: dict[str, tuple[str, ...]] = {
     "PANIC": ("PANIC", "PANIK", "PÁNICO", "比致命错误还过分的错误", "ПАНИКА", "PANICO"),
     "FATAL": ("FATAL", "FATALT", "ФАТАЛЬНО", "致命错误", "ВАЖНО", "FATALE", "치명적오류"),
-    "ERROR": ("ERROR", "FEL", "ПОМИЛКА", "FEHLER", "错误", "ERREUR", "ОШИБКА", "ERRORE", "ERRO", "BŁĄD", "오류", "エラー"),
+    "ERROR": ("ERROR", "FEL", "ПОМИЛКА", "FEHLER", "错误", "ERREUR", "ОШИБКА", "ERRORE", "ERRO", "BŁĄD", "오류", "エラー", "HATA"),
     "WARNING": ("WARNING", "VARNING", "ПОПЕРЕДЖЕННЯ", "WARNUNG", "警告", "ATTENTION", "ADVERTENCIA", "ПРЕДУПРЕЖДЕНИЕ", "ATTENZIONE", "AVISO",
                 "OSTRZEŻENIE", "경고"),
     "NOTICE": ("NOTICE", "NOTIS", "ПОВІДОМЛЕННЯ", "HINWEIS", "注意", "ЗАМЕЧАНИЕ", "NOTIFICA", "NOTA", "UWAGA", "알림"),
@@ -28,7 +28,7 @@ CONTINUATIONS: dict[str, tuple[str, ...]] = {
     "detail": ("DETAIL", "DETALJ", "ВІДОМОСТІ", "详细信息", "DÉTAIL", "DETALLE", "ПОДРОБНОСТИ", "DETTAGLI", "DETALHE", "SZCZEGÓŁY", "詳細", "상세정보"),
     "hint": ("HINT", "TIPS", "УКАЗІВКА", "TIPP", "提示", "ASTUCE", "SUGERENCIA", "HINT", "ПОДСКАЗКА", "SUGGERIMENTO", "DICA", "ヒント", "힌트"),
     "context": ("CONTEXT", "KONTEXT", "文脈", "내용", "КОНТЕКСТ", "ZUSAMMENHANG", "上下文", "背景", "CONTEXTE", "CONTEXTO", "КОНТЕКСТ", "CONTESTO", "コンテキスト"),
-    "statement": ("STATEMENT", "SATS", "文", "명령 구문", "ІНСТРУКЦІЯ", "ANWEISUNG", "语句", "INSTRUCTION", "SENTENCIA", "ОПЕРАТОР", "ISTRUZIONE", "COMANDO", "ステートメント", "문장"),
+    "statement": ("STATEMENT", "SATS", "文", "명령 구문", "구문", "ІНСТРУКЦІЯ", "ANWEISUNG", "语句", "INSTRUCTION", "SENTENCIA", "ОПЕРАТОР", "ISTRUZIONE", "COMANDO", "ステートメント", "문장"),
     "query": ("QUERY", "FRÅGA", "쿼리", "ЗАПИТ", "ANFRAGE", "查询", "REQUÊTE", "CONSULTA", "ЗАПРОС", "問い合わせ"),
     "location": ("LOCATION", "PLATS", "위치", "РОЗТАШУВАННЯ", "ORT", "位置", "EMPLACEMENT", "UBICACIÓN", "ПОЛОЖЕНИЕ", "POSIZIONE", "LOCALIZAÇÃO", "場所"),
     "backtrace": ("BACKTRACE", "PILE D'APPEL", "バックトレース"),
@@ -85,7 +85,7 @@ LAYOUTS = (
         "postgres.default",
         "postgres",
         # pg_ctl prints points while it waits, and no newline behind them.
-        r"(?P<head>(?:(?:waiting for server to [a-z ]{5,9})?\.{1,60})?" + _TIME + _ZONE + r" \[(?P<pid>\d+)\] "
+        r"(?P<head>(?:(?:waiting for server to [a-z ]{5,9})?\.{1,60}|(?P<client>[0-9a-fA-F]*[.:][0-9a-fA-F.:]+|\[local\])? )?" + _TIME + _ZONE + r" \[(?P<pid>\d+)\] "
         r"(?:(?P<user>[\w.\-]+|\[unknown\])@(?P<db>[\w.\-]+|\[unknown\]) )?" + WORD + ")",
         tags=frozenset({"postgres"}),
     ),

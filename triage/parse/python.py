@@ -34,7 +34,7 @@ LAYOUTS = (
         "python.announced_error",
         "app",
         r"(?P<head>)(?:Internal Server Error: /|Service Unavailable: /|Exception in thread |(?:Task|Future) exception was never retrieved"
-        r"|Unhandled exception|Exception in callback |Exception happened during processing of request from |--- Logging error ---"
+        r"|Unhandled [eE]xception|Exception in callback |Exception happened during processing of request from |--- Logging error ---"
         r"|Error in sys\.excepthook:|Fatal Python error: |Exception in ASGI application|Process [A-Z]\w+-\d+(?::\d+)*:$)",
         clock="none",
         tags=frozenset({"error"}),
@@ -43,9 +43,12 @@ LAYOUTS = (
         "python.announced_warning",
         "app",
         r"(?P<head>)(?:(?:Not Found|Forbidden|Bad Request|Method Not Allowed|Unauthorized|Gone|Conflict)(?: \([^)]*\))?: /"
-        r"|Exception ignored in[: ]|Task was destroyed but it is pending!|Unclosed client session|[\w./\-]+\.py:\d+: \w*Warning: )",
+        r"|Exception ignored in[: ]|Task was destroyed but it is pending!|Unclosed client session)",
         clock="none",
         tags=frozenset({"warning"}),
+    ),
+    Layout(  # the source below it is indented
+        "python.warning", "app", r"(?P<head>)[\w./\\:\-]+\.py:\d+: \w*Warning: ", clock="none", single=True, tags=frozenset({"warning"}),
     ),
     Layout(
         "python.gunicorn",

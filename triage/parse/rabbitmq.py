@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from triage.parse.layout import ISO, NUMERIC_ZONE, Layout
 
-_LEVEL = r"(?P<level>debug|info|notice|warning|error|critical|alert|emergency|warn|none)"
+_LEVEL = r"(?P<level>debug|info|notice|warning|error|critical|alert|emergency|none|debu|noti|warn|erro|crit|aler|emer)"  # 3.9 cuts them to four letters
 
 LAYOUTS = (
     Layout(
@@ -15,6 +15,9 @@ LAYOUTS = (
         "rabbitmq",
         r"(?P<head>" + ISO + NUMERIC_ZONE + r" \[" + _LEVEL + r"\] (?P<pid><\d+\.\d+\.\d+>|undefined)(?: |$))",
         tags=frozenset({"merge"}),
+    ),
+    Layout(  # a formatter without the time
+        "rabbitmq.undated", "rabbitmq", r"(?P<head>\[" + _LEVEL + r"\] (?P<pid><\d+\.\d+\.\d+>)(?: |$))", clock="none", tags=frozenset({"merge"}),
     ),
     Layout(
         "rabbitmq.report",

@@ -1,4 +1,4 @@
-"""Layouts of what stands beside an application: Docker's daemon, Go programs, the JVM, MySQL, etcd.
+"""Layouts of what stands beside an application: Docker's daemon, Go, the JVM, .NET, PHP, Ruby, Node, MySQL, MongoDB, PgBouncer, Ansible.
 
 They matter as neighbours: their lines must be cut and dated right, so that they end another program's record.
 """
@@ -28,7 +28,7 @@ LAYOUTS = (
     Layout(
         "process.panic",
         "other",
-        r"(?P<head>)(?:panic: |fatal error: |terminate called after throwing |runtime: out of memory|Exception in thread \")",
+        r"(?P<head>)(?:panic: |fatal error: |thread '[^'\n]+' (?:\(\d+\) )?panicked at |terminate called after throwing |runtime: out of memory|Exception in thread \")",
         clock="none",
         tags=frozenset({"error"}),
     ),
@@ -99,4 +99,51 @@ LAYOUTS = (
         r"(?P<head>" + ISO + r"(?P<zone>Z|[+-]\d\d:\d\d) +(?P<level>TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w]+(?:\{[^}]*\})?:)* ?(?P<logger>[\w]+(?:::\w+)+): )",
         tier=2,
     ),
+    Layout(  # Microsoft.Extensions.Logging's console, whose text stands below, indented: fail: Shop.Orders[20004]
+        "dotnet.console", "app",
+        r"(?P<head>(?:\[?" + ISO + NUMERIC_ZONE + r"\]? )?(?P<level>trce|dbug|info|warn|fail|crit): (?P<logger>[A-Za-z_][\w.`+<>,]*)\[\d+\](?: |$))",
+        single=True,
+    ),
+    Layout(  # MongoDB before 4.4: 2019-02-03T10:00:00.123+0000 I NETWORK  [conn1] text, which may end with its duration
+        "mongo.letter", "other",
+        r"(?P<head>" + ISO + r"(?P<zone>Z|[+-]\d{4}) (?P<level>[DIWEF])\d? (?P<logger>[A-Z_]{2,12}|-) +\[(?P<thread>[^\]\n]+)\] ?)(?:[^\n]* (?P<took>\d+)ms$)?",
+    ),
+    Layout(
+        "php.error", "app",
+        r"(?P<head>(?:\[(?P<ts>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d)(?:\.(?P<frac>\d+))?(?: (?P<zone>[A-Z]{3,4}|[A-Z][A-Za-z]+/[\w/\-]+|[+-]\d\d:?\d\d))?\] )?"
+        r"PHP (?P<level>(?:Recoverable )?[Ff]atal error|Parse error|Core error|Compile error|Warning|Notice|Deprecated|Strict Standards): +)",
+        clock="loose",
+    ),
+    Layout(  # NestJS: [Nest] 41  - 02/03/2026, 10:00:00 AM     LOG [NestFactory] text
+        "node.nest", "app",
+        r"(?P<head>\[Nest\] (?P<pid>\d+) +- (?P<ts>\d\d/\d\d/\d{4}, \d{1,2}:\d\d:\d\d(?: [AP]M)?) +(?:(?P<level>LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL) )?(?:\[(?P<logger>[^\]\n]+)\] )?)",
+        clock="loose",
+    ),
+    Layout(
+        "node.warning", "app", r"(?P<head>\(node:(?P<pid>\d+)\) (?:\[\w+\] )?)\w*Warning: ", clock="none", tags=frozenset({"warning"}),
+    ),
+    Layout("node.npm", "other", r"(?P<head>npm (?P<level>ERR|error|WARN|warn|notice|info|verb)!? )", clock="none", single=True),
+    Layout(  # winston's simple format, and anybody's; inside another record it is a line of its text
+        "node.level", "app", r"(?P<head>(?P<level>error|warn|info|debug|verbose|http|silly): +)[^\s]", tier=7, clock="none", tags=frozenset({"weak"}),
+    ),
+    Layout(
+        "go.gin_debug", "app", r"(?P<head>\[GIN-(?P<level>debug)\] )", clock="none", unless=r"^\[GIN-debug\] \[(?:WARNING|ERROR)\]",
+    ),
+    Layout(  # Ansible: fatal: [host]: FAILED! => …
+        "ansible.failed", "other", r"(?P<head>)(?:fatal|failed): \[[^\]\n]+\]: (?:FAILED|UNREACHABLE)!|failed: \[[^\]\n]+\] ", clock="none", single=True,
+        tags=frozenset({"error"}),
+    ),
+    Layout("ansible.told", "other", r"(?P<head>)(?:(?:TASK|PLAY|RUNNING HANDLER) (?:\[|RECAP )|(?:ok|changed|skipping|included|ignored): \[)", clock="none", single=True),
+    Layout(  # gateways built on gin, which log as it does: [ERR] 2026/02/03 - 10:00:00 | <request> | text
+        "go.gin_styled", "app",
+        r"(?P<head>\[(?P<level>SYS|INFO|WARN|ERR|ERROR|FATAL|DEBUG)\] (?P<ts>\d{4}/\d\d/\d\d - \d\d:\d\d:\d\d) \| (?:(?P<req>[\w\-]{16,}|SYSTEM) \| )?)", clock="gin",
+    ),
+    Layout(  # Sidekiq: 2026-02-03T10:00:00.123Z pid=1 tid=abc class=HardWorker jid=… INFO: text
+        "ruby.sidekiq", "app", r"(?P<head>" + ISO + r"(?P<zone>Z) pid=(?P<pid>\d+) tid=(?P<thread>\w+)(?: \w+=\S+)* (?P<level>DEBUG|INFO|WARN|ERROR|FATAL): )",
+    ),
+    Layout(  # PgBouncer: 2026-02-03 10:00:00.123 UTC [1] LOG C-0x55…: db/user@host text
+        "pgbouncer.line", "other",
+        r"(?P<head>" + ISO + r" (?P<zone>[A-Z]{2,5}|[+-]\d\d(?::?\d\d)?) \[(?P<pid>\d+)\] (?P<level>FATAL|ERROR|WARNING|LOG|DEBUG|NOISE) )[^\s]",
+    ),
+    Layout("postgres.client", "app", r"(?P<head>psql: (?P<level>error|FATAL|ERROR|warning): +)", clock="none", single=True),
 )

@@ -13,6 +13,9 @@ OTHER_WORDS = {
     "INFORMATION": 9, "INFORMATIONAL": 9, "SEVERE": 17, "FINE": 5, "FINER": 3, "FINEST": 1, "CONFIG": 9, "NOTE": 10,
     "SYSTEM": 9, "CRASH": 21, "PROGRESS": 9, "SUPERVISOR": 17, "DEFAULT": 9, "DBG": 5, "INF": 9, "WRN": 13,
     "FTL": 21, "TRC": 1, "VRB": 7, "MESSAGE": 9, "REPORT": 9, "DPANIC": 21, "UNKNOWN": 0, "CRI": 21, "SUCCEEDED": 9, "EROR": 17, "DBUG": 5, "VERBOSE": 7,
+    # .NET's console and RabbitMQ 3.9 cut words, npm shouts, winston has levels of its own, and PHP's are of two words
+    "TRCE": 1, "FAIL": 17, "ERRO": 17, "NOTI": 10, "DEBU": 5, "ALER": 22, "EMER": 24, "HTTP": 9, "SILLY": 1, "SYS": 9, "NOISE": 1, "VERB": 7,
+    "FATAL ERROR": 21, "PARSE ERROR": 21, "COMPILE ERROR": 21, "CORE ERROR": 21, "RECOVERABLE FATAL ERROR": 17, "DEPRECATED": 10, "STRICT STANDARDS": 10,
 }  # fmt: skip
 PYTHON_LEVELS = {10: 5, 20: 9, 25: 10, 30: 13, 40: 17, 50: 21, 5: 1, 60: 21}  # also pino and bunyan, whose 60 is fatal
 NAMES = {1: "TRACE", 5: "DEBUG", 9: "INFO", 10: "NOTICE", 13: "WARNING", 17: "ERROR", 21: "FATAL"}

@@ -6,14 +6,18 @@ import polars as pl
 
 from triage.parse.layout import ascii_classes
 
-_PATH = r"(?:[A-Za-z_$][\w$]*\.)+[A-Z][\w$]*"
+_PATH = r"(?:[A-Za-z_$][\w$]*\.)+[A-Z][\w$]*(?:\+\w+)?(?:`\d)?"
+_CODE = r"(?: \((?:0x[0-9A-F]{8}|-?\d+)\))?"  # .NET's, of the operating system's errors
 _FORMS = tuple(
     ascii_classes(regex)
     for regex in (
-        rf'(?:^|\n)(?:Exception in thread "[^"\n]*" |Unhandled exception\. )?(?P<type>{_PATH})(?:: (?P<text>[^\n]*))?\n(?:[^\n]*\n)??\s+at ',
-        r"(?:^|\n)(?:Uncaught )?(?P<type>[A-Z]\w*Error|Error)(?: \[\w+\])?: (?P<text>[^\n]*)\n(?:[^\n]*\n)??\s+at ",
+        rf'(?:^|\n)\s*(?:Exception in thread "[^"\n]*" |Unhandled [eE]xception[.:] )?(?P<type>{_PATH}){_CODE}(?:: (?P<text>[^\n]*))?\n(?:\s*---> [^\n]*\n)*(?:[^\n]*\n)??\s*at ',
+        r"(?:^|\n)(?:Uncaught )?(?P<type>[A-Z]\w*Error|[Ee]rror)(?: \[\w+\])?: (?P<text>[^\n]*)\n(?:[^\n]*\n)??\s+at ",
+        r"^(?:\[[^\]\n]*\] )?PHP Fatal error: +Uncaught (?P<type>\\?[A-Z][\w\\]*(?:Exception|Error)): (?P<text>[^\n]*?)(?: in /\S+:\d+)?(?:\n|$)",
         r"^\S+:\d+:in [`'][^'\n]*': (?P<text>[^\n]*) \((?P<type>[A-Z][\w:]*)\)",
         r'^\s*File "[^"\n]+", line \d+\n(?:\s[^\n]*\n)*(?P<type>SyntaxError|IndentationError|TabError): (?P<text>[^\n]*)',
+        # The end of a traceback whose head is missing.
+        r'^(?:\s[^\n]*\n|File "[^"\n]+", line \d+[^\n]*\n)+(?P<type>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded|Violation|Detected|Canceled|Shutdown))(?:: (?P<text>[^\n]*))?(?:\n|$)',
     )
 )
 # A record that is an exception's line and nothing else: Python's last words when something kept the frames.
@@ -22,9 +26,9 @@ _ALONE = ascii_classes(
 )
 # pydantic's message without the exception's name.
 _VALIDATION = ascii_classes(r"^(?:[\w.:\-]+ ){0,3}[1-9]\d* validation errors? for [^\n]+\n(?:\S[^\n]*\n)?  \S[^\n]* [\[(]type=")
-_MAY = ascii_classes(r"\n\s+at |^\S+:\d+:in [`']|(?:SyntaxError|IndentationError|TabError): ")
-_FRAME = r'^(?:File ".*", line [0-9]+|(?:file://)?/\S+:[0-9]+|node:\S+:[0-9]+)$'
-_CAUSE = ascii_classes(rf"(?s).*\nCaused by: ({_PATH})")
+_MAY = ascii_classes(r"\n\s*at |^\S+:\d+:in [`']|(?:SyntaxError|IndentationError|TabError): |PHP Fatal error: +Uncaught |" + r'^\s*File "[^"\n]+", line \d+|^\s[^\n]*\n\s*File "')
+_FRAME = r'^(?:File ".*", line [0-9]+(?:, in .*)?|(?:file://)?/\S+:[0-9]+|node:\S+:[0-9]+)$'
+_CAUSE = ascii_classes(rf"(?s).*\n(?:Caused by: |\s*---> )({_PATH})")
 
 
 def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
