@@ -6,6 +6,7 @@ import json
 import random
 import re
 import string
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -223,6 +224,51 @@ WHOLE: dict[str, Callable[[str], str]] = {
     "lines: php": lambda s: f'array(1) {{\n  ["password"]=>\n  string(24) "{s}"\n}}',
     "lines: sqlalchemy": lambda s: f"[SQL: INSERT INTO users (name, password) VALUES ($1::VARCHAR, $2::VARCHAR) RETURNING users.id]\n[parameters: ('bob', '{s}')]",
     "lines: bound": lambda s: f"LOG:  execute <unnamed>: INSERT INTO users (id, password) VALUES ($1, $2)\nDETAIL:  Parameters: $1 = '7', $2 = '{s}'",
+    "pass, alone": lambda s: f"PASS {s}",
+    "pass, in json": lambda s: json.dumps({"event": f"PASS {s}\n", "level": "debug"}),
+    "redis auth, alone": lambda s: f"AUTH app {s}",
+    "redis migrate": lambda s: f'1700000000.1 [0 10.0.0.1:1] "MIGRATE" "h" "6379" "k" "0" "500" "AUTH2" "app" "{s}"',
+    "redis acl file": lambda s: f"user app on sanitize-payload >{s} ~* +@all",
+    "redis monitor, path": lambda s: f'1700000000.1 [0 10.0.0.1:1] "SET" "user:7:token" "{s}"',
+    "openssl's password": lambda s: f"+ openssl enc -aes-256-cbc -k {s} -in a",
+    "openssl's source": lambda s: f"openssl pkcs12 -in a.p12 -passin pass:{s} -nodes",
+    "zip": lambda s: f"zip -r -P {s} a.zip d",
+    "zip's arguments": lambda s: f"Command '['zip', '-P', '{s}', 'a.zip']' returned non-zero exit status 12.",
+    "7z": lambda s: f"7z a -p{s} -mhe=on a.7z d",
+    "httpie": lambda s: f"http -a admin:{s} GET :8000/x",
+    "httpie's token": lambda s: f"http -A bearer -a {s} :8000/x",
+    "su": lambda s: f"su bob -p {s}",
+    "wget's option": lambda s: f"wget --http-password {s} https://x",
+    "quoted option": lambda s: f"gpg --batch --passphrase '{s} two words' -c f",
+    "redis-cli's arguments": lambda s: f"Command '['redis-cli', '-a', '{s}', 'ping']' timed out after 3 seconds",
+    "curl's arguments": lambda s: f"Command '['curl', '-u', 'bob:{s}', 'https://x']' timed out after 3 seconds",
+    "sudo": lambda s: f"echo {s} | sudo -S true",
+    "docker login, later": lambda s: f"docker login registry.example.com -u bob -p {s}",
+    "kubectl": lambda s: f"kubectl create secret generic db --from-literal=url={s}",
+    "minio": lambda s: f"mc alias set m http://minio:9000 admin {s}",
+    "pgpass": lambda s: f"db:5432:main:app:{s}",
+    "client's pair": lambda s: f"oss2.Auth('LTAI', '{s}')",
+
+    "basic alone": lambda s: f"sent Basic {b64encode(f'bob:{s}'.encode()).decode()} to a proxy",
+    "encoded key": lambda s: f"  tls: {b64encode(f'-----BEGIN PRIVATE KEY-----{s}{s}'.encode()).decode()}",
+    "address with signs": lambda s: f"DATABASE_URL=postgresql://app:p@ss:w/{s}@db:5432/x",
+    "address in an address": lambda s: f"otpauth://totp/x:bob?secret={s}&issuer=x",
+    "signed query": lambda s: f"GET /x?a=1&sign={s}&jwt={s} HTTP/1.1",
+    "sql key": lambda s: f"SELECT pgp_sym_encrypt('x', '{s}')",
+    "header in a list of objects": lambda s: json.dumps({"headers": [{"key": "X-Auth-Token", "value": s}]}),
+    "xml attribute": lambda s: f'<add key="ApiSecret" value="{s}"/>',
+    "xml in a page": lambda s: f"&lt;password&gt;{s}&lt;/password&gt;",
+    "json in a page": lambda s: f"{{&quot;password&quot;:&quot;{s}&quot;}}",
+    "json with escaped quotes": lambda s: f'{{"log": "{{\\u0022password\\u0022:\\u0022{s}\\u0022}}"}}',
+    "form with escaped signs": lambda s: f'{{"body": "user=bob\u0026password\u003d{s}\u0026x=1"}}',
+    "object of one value": lambda s: json.dumps({"secret": {"value": s}}),
+    "session id": lambda s: f"session_id={s} opened",
+    "expanded table": lambda s: f" password     | {s}",
+    "prose, whose": lambda s: f"new password for bob is {s}!",
+    "prose, with": lambda s: f"login failed for bob with password {s}!",
+    "russian": lambda s: f"пароль: {s}",
+    "spanish": lambda s: f"Contraseña={s}",
+    "erlang's cookie": lambda s: f"RABBITMQ_ERLANG_COOKIE={s}",
     "private key": lambda s: f"-----BEGIN RSA PRIVATE KEY-----\n{s}{s}\n{s}=\n-----END RSA PRIVATE KEY-----",
     "private key in json": lambda s: json.dumps({"key": f"-----BEGIN PRIVATE KEY-----\n{s}\n-----END PRIVATE KEY-----\n"}),
 }
@@ -370,6 +416,13 @@ BENIGN = (
     "> PASS src/login2.test.js", "please pass the login form to step 2", "user login failed for bob2", "AUTH failed for user bob2",
     "> AUTH required", "CONFIG SET maxmemory 100mb", "vault login succeeded", '{"na\\u006de": "x7KkQ2"}', "docker login -p", "useradd -m bob2",
     "mysql -h db -P3306 -u root app", "step 3 LOGIN page loaded", "test a1 login ok for user7", "echo done | tee log", "mongod -p 27017x"[:9],
+    "pwd=/srv/app OLDPWD=/root", "compass=north", "redis-cli -h redis -p 6380 ping", "mysql -P 3306 -h db", "unzip -p a.zip b7", "7z a -mx9 b7.7z d",
+    "su -p app1", "openssl enc -pass env:KEY -passin file:/run/k7 -in a", "docker run -p 127.0.0.1:5432:5432 postgres:16", "http -a now :8000/x7",
+    "docker login -p", "ssh login -p 2222", "PASS test_password_reset2", "PASS v1.2.3", "PASS stage-3", "AUTH failed for user42", "AUTH took 12.5ms",
+    "AUTH SCRAM-SHA-256", "250-AUTH LOGIN CRAM-MD5", "    token = get_token(user)", "    key = settings[\"SECRET_KEY\"]", "offset: 18612345678",
+    "SECRET_KEY=<your secret key>", "api_key=YOUR_API_KEY", "令牌:无效", "Basic authentication is off", "using Basic setup12", "with password hash",
+    json.dumps({"event": "if not password:", "level": "info"}), json.dumps({"event": "unzip -o -P", "level": "info"}), "session_id=42 joined",
+    json.dumps({"password": {"min_length": 8}}), "Incorrect API key provided: sk-***", "state=RUNNING sign=+1 hmac=sha256", "SCAN 0 MATCH a:*:b:c:d",
     "'http://web:8000/path', 'ops@team.example'"[:30], "redis://redis:6379/0 http://[::1]:80/x",
 )  # fmt: skip
 

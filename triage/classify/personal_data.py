@@ -38,7 +38,7 @@ _COUNTER = re.compile(
 
 def _phone(match: re.Match[str]) -> bool:
     """Not a size or a counter, which may have eleven digits too."""
-    return "86" in match[0][:4] or not _COUNTER.search(match.string, max(0, match.start() - 40), match.start("s"))
+    return match.start() < match.start("s") or not _COUNTER.search(match.string, max(0, match.start() - 40), match.start("s"))
 
 
 def _international(match: re.Match[str]) -> bool:

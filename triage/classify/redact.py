@@ -43,13 +43,17 @@ _KNOWN_ID = re.compile(
 # by its own shape.
 _WORDED = (*RULES, *COMMANDS, *(rule for rule in PERSONAL if rule.gates))
 _NUMBERS = tuple(rule for rule in PERSONAL if not rule.gates)
-# A letter that JSON need not escape: somebody hides a name, or an encoder escapes all.
-_ESCAPED = re.compile(r"\\+u00(4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
+# A letter that JSON need not escape: somebody hides a name, or an encoder escapes all. And signs that encoders escape
+# for the sake of a page, or a page has in words.
+_LETTER = r"\\+u00(?:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
+_SIGN = r"(?:\\+u00(?:2[27]|3[acde])|&(?:quot|apos|lt|gt|#0?3[49]|#x2[27]);)"
+_ESCAPED = re.compile(r"(?i)(?P<slashes>\\+)u00(?P<code>4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a]|2[267]|3[acde])|&(?P<word>quot|apos|lt|gt|#0?3[49]|#x2[27]);")
+_SIGNS = {"lt": "<", "gt": ">"}  # the others are quotes: the one that JSON needs no backslash for
 _ESCAPED_GATES = (r"\u004", r"\u005", r"\u006", r"\u007")
 _LITERALS = {*_ESCAPED_GATES, *secret_names.GATES, *secret_names.POSITIONAL_GATES, *(gate for rule in _WORDED for gate in rule.gates)}
 GATES = sorted(one for one in _LITERALS if not any(other in one for other in _LITERALS - {one}))
 _COARSE = list(
-    dict.fromkeys(map(quick, (_ESCAPED.pattern, secret_names.COARSE, secret_names.POSITIONAL_COARSE, *(rule.coarse for rule in _WORDED))))
+    dict.fromkeys(map(quick, (_LETTER, rf"(?:{secret_names.COARSE_SURE}|key){_SIGN}", secret_names.COARSE, secret_names.POSITIONAL_COARSE, *(rule.coarse for rule in _WORDED))))
 )
 _PARTS = 3  # one regex of all would be more than the engine's automaton can hold
 COARSE = tuple("|".join(_COARSE[part::_PARTS]) for part in range(_PARTS))
@@ -216,7 +220,7 @@ class _Marker:
 
     def clean(self, text: str) -> str:
         """The text without secrets, as it was if it has none: a name may have its letters escaped."""
-        plain = _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
+        plain = _ESCAPED.sub(_unescaped, text)
         done = self._uncoloured(plain)
         return text if done == plain else done
 
@@ -292,6 +296,14 @@ class _Marker:
         for start, end, name in reversed(secret_names.positions(match)):
             text = text[:start] + self.mark(secret_names.kind_of(name), text[start:end]) + text[end:]
         return text
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """The letter or sign that is written another way; a quote stays as deep within JSON as it was."""
+    if match["word"]:
+        return _SIGNS.get(match["word"].lower(), "'")
+    sign = chr(int(match["code"], 16))
+    return (match["slashes"] * 2)[:-1] + sign if sign == '"' else sign
 
 
 def _in_mark(text: str, start: int) -> bool:

@@ -52,7 +52,7 @@ _OPENINGS = (
     # password: |            - name: DB_PASSWORD        ["password"]=>            …; name="password"
     #   …                      value: …                  string(13) "…"
     _opening(rf"(?i){FIELD}\\*[\"']?:\s*[|>][+-]?{_END}", FIELD_STARTS, 1, rf"(?:(?<=[\s|]\s)|(?<=^\s))(?P<s>[^\s\"'\\]{{4,4096}})(?={_END})", rf"{_IN_JSON}\s+(?P<s>[^\s\"'\\]{{4,4096}})(?={_END})"),
-    _opening(rf"(?i)(?<![A-Za-z0-9])name\\*[\"']?\s*:\s*\\*[\"']?{_NAMED}\\*[\"']?,?{_END}", "name", 1, r"(?i)(?<![A-Za-z0-9])value\\*[\"']?\s*:\s*\\*[\"']?(?P<s>[^\s\"'\\,]{1,4096})"),
+    _opening(rf"(?i)(?<![A-Za-z0-9])(?:name|key)\\*[\"']?\s*:\s*\\*[\"']?{_NAMED}\\*[\"']?,?{_END}", "name|key", 1, r"(?i)(?<![A-Za-z0-9])value\\*[\"']?\s*:\s*\\*[\"']?(?P<s>[^\s\"'\\,]{1,4096})"),
     _opening(rf"(?i)\[\\*[\"']?{_NAMED}\\*[\"']?\]\s?=>{_END}", "[", 1, r"string\(\d+\)\s\\*\"(?P<s>[^\"\\]{1,4096})"),
     _opening(rf"(?i)form-data;.{{0,200}}?name=\\*\"{_NAMED}\\*\"(?:\\+r)?{_END}", "form-data;", 2, rf"(?:^|(?<=[\s|]))(?P<s>[^\s\"|\\]{{1,4096}})(?:\\+r)?(?={_END})", rf"{_IN_JSON}(?P<s>[^\s\"|\\]{{1,4096}})(?:\\+r)?(?={_END})"),
 )  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from triage.classify.own_kinds import MARK
 from triage.classify.places import Text, matches
-from triage.classify.secret_rules import CHINESE, beginnings, either, escaped
+from triage.classify.secret_rules import FOREIGN, beginnings, either, escaped
 from triage.classify.secret_values import dense, is_value, looks_random, opaque
 
 _KEYS = (
@@ -16,15 +17,15 @@ _KEYS = (
 _SURE = (
     rf"password|passwd|passphrase|passwort|passcode|pwd|pass|secret|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?"
     r"|secret[_-]?(?:access[_-]?)?key|credentials?|secret[_-]?id|app[_-]?secret|client[_-]?secret|requirepass|masterauth|rediscli_auth"
-    r"|otp|(?:password|secret)[_-]?(?:salt|hash)|key[_-]?secret"
-    rf"|{either(*CHINESE)}"
+    r"|otp|(?:password|secret|hash)[_-]?salt|(?:password|secret)[_-]?hash|key[_-]?secret|key[_-]data|erlang[_-]?cookie|docker(?:configjson|cfg)"
+    rf"|{either(*FOREIGN)}"
 )
 # Names that may also hold an id or a path: what they hold must look like a secret itself.
-_UNSURE = r"key|salt|session|sessionid|phpsessid|jsessionid|connect\.sid|sid|sig|signature|auth"
+_UNSURE = r"key|salt|session(?:_?id)?|phpsessid|jsessionid|connect\.sid|sid|sig|signature|auth|jwt|hmac"
 
 _CLOSE = r"(?:\\*[\"'`])?\]?"
 _SEP = r"\s*(?:=>|->|:=|[:：]|=(?!>)|\\+uff1a)\s*|\s*(?<=[\"']),\s*(?=b?\\*[\"'])"
-_WRAPPER = r"(?:(?:Some|Secret\w*|bytes|bytearray)\()?"
+_WRAPPER = r"(?:(?:Some|Secret\w*|bytes|bytearray)\(|\{\s*\\*[\"'](?:value|raw|plain|data)\\*[\"']\s*:\s*)?"
 # What may stand in a value without quotes: a quote or separator only where the value visibly goes on behind it.
 _BARE = r"(?:[^\s\"'&,;\\，。；、）]+|[\"'](?=[\w!@#$%^*+~./-])|[,;](?![\s\"']|[\w.-]+\s*[=:]|$)|&(?!(?:amp;)?[\w.\[\]-]+=|\s|$))"
 # From the word on that tells: what stands of the name in front of it is looked at behind.
@@ -37,24 +38,25 @@ _BY_WORD = re.compile(
 # The same as far as its separator, for lower case: an engine that need not ask for capitals is quicker to say no.
 _TELLS = re.compile(rf"(?:{_SURE}|{_UNSURE}){_CLOSE}(?:\s*(?:[-=:：]|\\+uff1a)|\s*,)")
 _WORDS = (
-    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "rediscli_auth", "salt", "sess", "sid", "sig", "auth", "key", *_KEYS,
-    *beginnings(*CHINESE),
+    "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "rediscli_auth", "salt", "sess", "sid", "sig", "auth", "key", "hash",
+    "erlang", "dockerc", *_KEYS, *beginnings(*FOREIGN),
 )  # fmt: skip
 # The rest of a name, from its end to its beginning, which must be one of a word.
 _NAME_BEFORE = re.compile(r"[A-Za-z0-9]{0,24}(?![A-Za-z0-9])(?:[_.-][A-Za-z0-9]{1,40}(?![A-Za-z0-9]))*")
 _NAME_LENGTH = 64  # of what is looked at of it
+_LOOKED_AGAIN = 256  # characters of a value, or a line of nothing but names would be read that often
 GATES = (
     "pass", "pwd", "secret", "token", "credential", "otp", "masterauth", "rediscli_auth", "salt", "sess", "sid=", "sid\"", "sid'", "sig=",
-    "signature", "auth=", "auth\"", "auth'", "auth\\", "key", *escaped(*CHINESE),
+    "signature", "auth=", "auth\"", "auth'", "auth\\", "key", "jwt=", "jwt\"", "jwt'", "hmac", "erlang", "dockerc", *escaped(*FOREIGN),
 )  # fmt: skip
 COARSE_SURE = (
     rf"pass[a-z]*|pwd|secret[a-z]*(?:[_-]?id)?|token|(?:{'|'.join(_KEYS)})[_ -]?key(?:[_-]?id)?|credentials?|masterauth|rediscli_auth|otp"
-    rf"|salt|hash|{either(*CHINESE)}"
+    rf"|salt|hash|key[_-]data|erlang_?cookie|docker(?:configjson|cfg)|{either(*FOREIGN)}"
 )
 _COARSE_SEP = r"\\*[\"'`]?\]?\s*(?:[:=：]|\\+uff1a|=>|->|,\s*b?\\*[\"'])"
 COARSE = (
     rf"(?:{COARSE_SURE}){_COARSE_SEP}"
-    rf"|(?:key|sess[a-z]*|sid|sig|signature|auth){_COARSE_SEP}\s*[a-z(]*\\*[\"'`]?[0-9a-z+/_~.%=-]{{16}}"
+    rf"|(?:key|sess[a-z]*(?:_id)?|sid|sig|signature|auth|jwt|hmac){_COARSE_SEP}\s*[a-z(]*\\*[\"'`]?[0-9a-z+/_~.%=-]{{16}}"
 )
 
 # INSERT INTO t (a, password) VALUES (…, '…'); Key (user_id, token)=(…, …) already exists.
@@ -71,9 +73,14 @@ _COLUMN = re.compile(rf"(?i)(?:\w+_)?(?:{_SURE})")
 def by_name(text: Text) -> Iterator[re.Match[str]]:
     """Each word that tells of a value behind it, with that."""
     tells, low = _TELLS.match, text.low
-    return matches(text.text, _BY_WORD, [place for place in text.places(_WORDS) if tells(low, place)], fits=_is_named)
+    return matches(text.text, _BY_WORD, [place for place in text.places(_WORDS) if tells(low, place)], fits=_tells_all)
 
 
+# A working directory, and words that end like a name of a secret.
+_FOLDER = re.compile(r"/[\w./-]*|[A-Za-z]:[\\/].*")
+_OTHER_WORDS = re.compile(r"(?:com|by|encom|tres|sur|over|under)pass")
+# Code: `token = get_token(user)`, `key=config["SECRET_KEY"]`.
+_CODE = re.compile(r"[a-z_][a-z_.]*(?:\((?!\\*[\"'])|\[(?:\\*[\"']|$))")
 _KEY_BEHIND = re.compile(r"\\*[\"']\s*:")
 
 
@@ -88,6 +95,14 @@ def value_of(match: re.Match[str]) -> tuple[int, int]:
 def name_of(match: re.Match[str]) -> str:
     """The whole name that ends with the word of a match."""
     return (_before(match) or "") + match["word"]
+
+
+def _tells_all(match: re.Match[str]) -> bool:
+    """Whether what stands behind a name needs no second look: what is no secret may itself hold a name and one."""
+    if not _is_named(match):
+        return False
+    start, end = value_of(match)
+    return end - start > _LOOKED_AGAIN or is_secret(match, name_of(match), match.string[start:end])
 
 
 def _is_named(match: re.Match[str]) -> bool:
@@ -112,18 +127,24 @@ def kind_of(name: str) -> str:
 def is_secret(match: re.Match[str], name: str, value: str) -> bool:
     """Whether the value behind a telling name is one, and not a word about it."""
     name = name.lower()
+    if "[redacted:" in value:
+        value = MARK.sub("", value)  # what is left of it counts
     if not is_value(value):
         return False
     if "," in match["sep"] and _KEY_BEHIND.match(match.string, value_of(match)[1]):
         return False  # `"name": "PASSWORD", "value": …`: what follows is another name
     if match["unsure"]:
         return dense(value) if match["unsure"].lower() in ("key", "salt") else len(value) >= 16 and opaque(value)
+    if (name in ("pwd", "oldpwd") and _FOLDER.fullmatch(value)) or _OTHER_WORDS.fullmatch(name):
+        return False
+    if match["quoted"] is None and (_CODE.match(value) or (value[0] in "{[" and value[1:2] in "\"'\\")):
+        return False  # what a program computes, or more than one value
     strong = "pass" in name or "pwd" in name
     if not strong and value.isdigit() and len(value) < 12:
         return False  # max_token=4096
     if name.split("_")[-1].split("-")[-1] == "pass" and value.isdigit():
         return False  # pass=12 fail=0
-    if not match["quote"] and "：" in match["sep"] and not value[0].isascii():
+    if not match["quote"] and match["sep"].strip() in (":", "：") and not value[0].isascii() and not any(c.isdigit() for c in value):
         return False  # a sentence
     bare = not match["quote"] and match["sep"].strip() == ":" and match["sep"] != ":"
     if bare and name_of(match) == "PASS":

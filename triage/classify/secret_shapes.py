@@ -26,7 +26,7 @@ SHAPES: tuple[Rule, ...] = (
     _shape("jwt", "eyj", r"eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}"),
     # Providers of models
     _shape("api_key", "sk-", r"sk-[A-Za-z0-9_*-]{16,}", _digit),
-    _shape("api_key", "hf_|hf-|gsk_|gsk-|nvapi_|nvapi-|pplx_|pplx-|xai_|xai-|r8_|r8-|rpa_|rpa-|csk_|csk-|fw_|fw-", r"(?:hf|gsk|nvapi|pplx|xai|r8|rpa|csk|fw)[_-][A-Za-z0-9_-]{28,}", _digit),
+    _shape("api_key", "hf_|hf-|gsk_|gsk-|nvapi_|nvapi-|pplx_|pplx-|xai_|xai-|r8_|r8-|rpa_|rpa-|csk_|csk-|fw_|fw-|tvly-|jina_|lsv2_|absk", r"(?:(?:hf|gsk|nvapi|pplx|xai|r8|rpa|csk|fw|tvly|jina)[_-]|lsv2_(?:pt|sk)_|ABSK)[A-Za-z0-9_-]{28,}", _digit),
     # Clouds
     _shape("api_key", "akia|asia|agpa|aida|aroa|anpa", r"(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[0-9A-Z]{16}" + _END),
     _shape("token", "iqojb3jpz|fwogzxivyxdz", r"(?:IQoJb3JpZ|FwoGZXIvYXdz)[A-Za-z0-9+/=%]{40,}"),
@@ -36,6 +36,7 @@ SHAPES: tuple[Rule, ...] = (
     _shape("secret", "gocspx-", r"GOCSPX-[A-Za-z0-9_-]{20,}"),
     _shape("secret", "q~", r"[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}", reach=4),
     _shape("api_key", "ltai", r"LTAI[A-Za-z0-9]{12,24}" + _END),
+    _shape("api_key", "aklt|altak-", r"(?:AKLT|ALTAK-)[A-Za-z0-9]{20,60}" + _END),
     _shape("api_key", "akid", r"AKID[A-Za-z0-9]{13,40}" + _END),
     _shape("token", "doo_v1_|dop_v1_|dor_v1_", r"do[opr]_v1_[a-f0-9]{40,}"),
     # Code, packages, delivery
@@ -48,7 +49,10 @@ SHAPES: tuple[Rule, ...] = (
     _shape("token", "atlasv1.", r"(?:[A-Za-z0-9]{14}\.)?atlasv1\.[A-Za-z0-9_=-]{40,}", reach=15),
     _shape("token", "hvs.|hvb.|hvr.", r"hv[sbr]\.[A-Za-z0-9_-]{24,}"),
     _shape("token", "dp.pt.|dp.st.|dp.ct.|dp.sa.", r"dp\.(?:pt|st|ct|sa)\.[A-Za-z0-9._-]{30,}"),
+    _shape("token", "figd_|figo_|sbp_|pul-|rnd_|napi_|dt0c01.|tskey-|pmak-", r"(?:fig[do]_[A-Za-z0-9_-]{36,}|sbp_[a-f0-9]{40}|pul-[a-f0-9]{40}|rnd_[A-Za-z0-9]{28,}|napi_[a-z0-9]{40,}|dt0c01\.[A-Z0-9]{24}\.[A-Z0-9]{40,}|tskey-[a-z]{3,9}-[A-Za-z0-9-]{20,}|PMAK-[a-f0-9]{24}-[a-f0-9]{34})", _digit),
     _shape("token", "dapi", r"dapi[a-f0-9]{32}(?:-\d)?" + _END),
+    # A key that is encoded as a whole, as in Kubernetes' secrets and kubeconfigs
+    _shape("private_key", "ls0tls1crudjti", r"LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFUR|BQUklWQVRFIE|BFQyBQUklWQVRF|BPUEVOU1NI|BFTkNSWVBURUQgUF)[A-Za-z0-9+/=]{20,}"),
     _shape("private_key", "age-secret-key-1", r"AGE-SECRET-KEY-1[A-Z0-9]{50,}"),
     # Chats and mail
     _shape("token", "xox", r"xox[abceoprs][.-](?:xox[a-z]-)?[A-Za-z0-9-]{10,}"),

@@ -14,10 +14,10 @@ _NO_SECRET_WORDS = frozenset((
     "provided", "unknown", "b", "amd64", "arm64", "i386",
 ))  # fmt: skip
 _NO_SECRET = re.compile(
-    r"""(?ix) (?: type=\w+ | secretstr.* | getenv.* | os\.environ.*
+    r"""(?ix) type=\w+ | secretstr.* | getenv.* | os\.environ.*
     | (?:self|cls|settings|config|cfg|conf|request|req|os|env|app|args|kwargs|form|data|options|opts|credentials|user)\.[a-z_.]+\(?.*
-    | [*•x.•#-]+ | <[a-z_. -]*> | \$\{?\w+\}? | \$\d+ | %\(?\w*\)?s | \{+\w*\}+ | :\w+ | \?+ | [\[({<]+ | \\+
-    | \[redacted:.* | \[filtered\] )[.,;:!?)]* """
+    | [*•x.•#-]+ | <[a-z_. -]*> | <your.* | your[ _-][\w-]* | sk-\*+ | \$\{?\w+\}? | \$\d+ | %\(?\w*\)?s | \{+\w*\}+ | :\w+ | [\s,:{}()\[\]<]+ | \\+
+    | \[redacted:.* | \[filtered\] """
 )
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _OPAQUE = re.compile(r"[A-Za-z0-9+_~.%/=-]{16,}")
@@ -26,7 +26,8 @@ _DENSE = re.compile(r"[A-Za-z0-9+_-]{20,}={0,2}|[A-Za-z0-9+/]{22,}={1,2}")
 
 def is_value(text: str) -> bool:
     """No placeholder, and no word that is said about a secret."""
-    return text.rstrip(".,;:!?)").lower() not in _NO_SECRET_WORDS and _NO_SECRET.fullmatch(text) is None
+    bare = text.removesuffix("\\n").rstrip(" .,;:!?)")  # once, or the engine tries each way to share them out
+    return bare != "" and bare.lower() not in _NO_SECRET_WORDS and _NO_SECRET.fullmatch(bare) is None
 
 
 def looks_random(text: str) -> bool:
