@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.test_parse_wrappers import NOW, records
-from triage.parse import ParseOptions, cut, open_from, parse
+from triage.parse import ParseOptions, cut, open_from, parse, postgres_codes
 from triage.schema import LINES, Resource
 
 FRAME = ["Traceback (most recent call last):", '  File "/srv/a.py", line 1, in f', "    raise ValueError(1)"]
@@ -39,6 +41,15 @@ def test_postgres_lines_of_interleaved_processes_join_by_process() -> None:
 def test_postgres_severities_of_other_languages_are_told_in_english(word: str, english: str) -> None:
     (one,) = records(f"{PG} [66] {word}:  text")
     assert (one["severity_text"], one["source"]) == (english, "postgres")
+
+
+def test_a_translated_message_has_the_code_that_it_means() -> None:
+    tables = tomllib.loads(Path(postgres_codes.__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    told = [(code, fragment) for table in tables.values() for code, fragments in table.items() for fragment in fragments]
+    found = records(*(f"2026-02-03 10:00:00.000 UTC [812] FATAL:  {fragment} …" for _, fragment in told))
+    assert [one["sqlstate"] for one in found] == [code for code, _ in told]
+    (other,) = records("2026-02-03 10:00:00.000 UTC [812] FATAL:  division by zero")
+    assert other["sqlstate"] is None
 
 
 def test_an_application_that_quotes_postgres_is_no_postgres() -> None:

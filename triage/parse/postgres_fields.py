@@ -6,6 +6,7 @@ import json
 
 import polars as pl
 
+from triage.parse import postgres_codes
 from triage.parse.assemble import Assembly
 from triage.parse.postgres import CONTINUES, ENGLISH
 
@@ -31,7 +32,7 @@ def add(
         extra.append(pl.DataFrame({"i": mine["i"], "value": place}).drop_nulls().select("i", key=pl.lit("postgres.position"), value="value"))
         records = records.with_columns(message=pl.when(pl.col("i").is_in(mine["i"].implode())).then(pl.col("message").str.replace(_CHARACTER, "")).otherwise("message"))
         mine = mine.with_columns(pl.col("message").str.replace(_CHARACTER, ""))
-    records = _english(records, layouts)
+    records = postgres_codes.add(_english(records, layouts))
     full = _full_message(mine, own, assembly)
     duration = full.str.extract(_DURATION)
     plan = full.str.extract(_PLAN)

@@ -43,12 +43,13 @@ LAYOUTS = (
         "python.announced_warning",
         "app",
         r"(?P<head>)(?:(?:Not Found|Forbidden|Bad Request|Method Not Allowed|Unauthorized|Gone|Conflict)(?: \([^)]*\))?: /"
-        r"|Exception ignored in[: ]|Task was destroyed but it is pending!|Unclosed client session)",
+        r"|Exception ignored in[: ]|Task was destroyed but it is pending!|Unclosed client session"
+        r"|[\w./\-]+\.py:\d+: (?:Security|C(?:Pending)?Deprecation)Warning: )",  # Celery's are of many lines,
         clock="none",
         tags=frozenset({"warning"}),
     ),
     Layout(  # the source below it is indented
-        "python.warning", "app", r"(?P<head>)[\w./\\:\-]+\.py:\d+: \w*Warning: ", clock="none", single=True, tags=frozenset({"warning"}),
+        "python.warning", "app", tier=1, regex= r"(?P<head>)[\w./\\:\-]+\.py:\d+: \w*Warning: ", clock="none", single=True, tags=frozenset({"warning"}),
     ),
     Layout(
         "python.gunicorn",
