@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.lake_factory import START, Story, write
 from triage import schema
 from triage.console import FORMATS, Console
 from triage.errors import UsageError
+from triage.lake.derived import with_derived
 from triage.lake.table import Lake
 from triage.query import NamedQuery, Session, load_folder
 from triage.query.named import shipped
 
 VALUES = {"timestamptz": START, "varchar": "x", "varchar[]": ["x"], "int": 1, "bigint": 1, "ubigint[]": [1]}
+PATHS = st.lists(st.sampled_from(["/", "/jobs", "/17", "/job-17", "/ab12cd34ef", "?q=/1/2", "http://", "é", " ", "\n", "\\1", "$1"]), max_size=6).map("".join)
+STATEMENTS = st.lists(
+    st.sampled_from([
+        "LOG:  ", "duration: 1.5 ms  ", "statement: ", "execute s1: ", "plan:\n", "Query Text: ", "SELECT ", "'it''s 5'", "$1", " 17 ", "1.5", "x1",
+        "\n\tSeq Scan  (cost=0.00..1.00)", "é5", " \t ", "\r\n", "\u00a0 ", "'",
+    ]), max_size=12,
+).map("".join)  # fmt: skip
 EMPTY = Session([])
 SHIPPED = sorted(shipped().values(), key=lambda query: query.name)
 
@@ -77,15 +88,40 @@ class TestLogs:
     def test_files_from_before_attributes_were_kept_apart_are_read_beside_new_ones(self, tmp_path: Path) -> None:
         story = Story()
         story.healthy(600)
+        story.slow_query(10, 1500, "SELECT * FROM jobs WHERE id = 5")
+        story.slow_query(20, 1500, "SELECT * FROM jobs WHERE id = 6")
         rows = story.frame().with_columns(pl.col("fingerprint") // 2)  # Delta's integers have a sign
         lake = Lake(tmp_path / "lake")
         lake.create()
         lake.append(rows.gather_every(2), {})
         mixed = Session([*lake.file_uris(), *write(rows.gather_every(2, 1), tmp_path / "older")])
         old = Session(write(rows, tmp_path / "old"))
-        for name in ("requests_by_status", "task_lives", "task_events", "beat_ticks", "rhythms"):
+        for name in ("requests_by_status", "slow_queries", "task_lives", "task_events", "beat_ticks", "rhythms"):
             assert_frame_equal(mixed.named(name), old.named(name))
             assert mixed.named(name).height or name in ("beat_ticks", "rhythms")
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(st.tuples(PATHS, STATEMENTS, st.sampled_from(["", "x", "SELECT 1"])), min_size=1, max_size=40))
+    def test_what_is_worked_out_at_writing_is_what_older_files_are_read_as(self, told: list[tuple[str, str, str]]) -> None:
+        rows = pl.DataFrame(
+            {
+                "source": ["postgres" if n % 5 else "app" for n in range(len(told))],
+                "duration_ms": [1.0 if n % 7 else None for n in range(len(told))],
+                "body": [body for _, body, _ in told],
+                "attributes": [
+                    [{"key": "url.path", "value": path}, *([{"key": "postgres.query", "value": query}] if query else [])]
+                    for path, _, query in told
+                ],
+            },
+            schema={name: schema.LOGS[name] for name in ("source", "duration_ms", "body", "attributes")},
+        )
+        rows = pl.concat([pl.DataFrame(schema=schema.LOGS), rows], how="diagonal")
+        kept = with_derived(rows).select("body", "attribute_path", *schema.DERIVED)
+        with tempfile.TemporaryDirectory() as folder:
+            day = rows.with_columns(pl.lit(START.date()).alias("date"))
+            with Session(write(day, Path(folder))) as older:
+                read = older.sql(f"SELECT body, attribute_path, {', '.join(schema.DERIVED)} FROM stored")
+        assert_frame_equal(kept, read, check_row_order=False)
 
     def test_answers_are_the_same_while_a_window_is_gathered(self, session: Session) -> None:
         window = {"since": START, "until": START + timedelta(seconds=300)}

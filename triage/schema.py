@@ -76,6 +76,8 @@ APART = {
     "attribute_runtime_s": "celery.runtime_s",
     "attribute_entry": "beat.entry",
 }
+# What questions would work out of a text each time; see `lake.derived`.
+DERIVED = ("request_route", "statement_kind", "statement_shape")
 
 # The state tables beside the logs, each in the lake under its name: what an engine, its containers and probes said.
 CONTAINER_EVENTS: dict[str, pl.DataType | type[pl.DataType]] = {

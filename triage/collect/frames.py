@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 
 import polars as pl
 
@@ -20,6 +21,7 @@ _HEADER = struct.Struct(">BxxxL")
 HEADER_BYTES = _HEADER.size
 STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 _ENGINE_ERROR = 3
+_STAMP_LENGTH = len("2026-02-03T08:00:00.000000000Z ")
 _FORMATS = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f%:z")  # Podman writes its local offset
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ")
 _STAMP_INSIDE = r"^\S+ .*\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z "
@@ -100,18 +102,10 @@ class Frames:
     def _stamped(self, text: pl.Series, streams: pl.Series, *, whole: bool = False) -> pl.DataFrame:
         """Stamp and text apart. A line without a stamp keeps all its text and gets the stamp before it."""
         self.pieces += len(text)
-        frame = pl.DataFrame({"raw": text, "log_iostream": streams})
-        frame = frame.with_columns(at=pl.col("raw").str.find(" ", literal=True).fill_null(0))
-        stamp = pl.col("raw").str.head(pl.col("at"))
-        frame = frame.with_columns(
-            position=pl.coalesce(
-                stamp.str.to_datetime(f, time_unit="ns", strict=False).cast(pl.Int64) for f in _FORMATS
-            )
-        )
-        body = pl.when(pl.col("position").is_null()).then("raw").otherwise(pl.col("raw").str.slice(pl.col("at") + 1))
-        frame = frame.select(
-            body.alias("text"), pl.col("position").forward_fill().fill_null(self._stamp), "log_iostream"
-        )
+        read = text.to_frame("raw").select(_plain_stamp().alias("position"), pl.col("raw").str.slice(_STAMP_LENGTH).alias("text"))
+        if read["position"].null_count():
+            read = text.to_frame("raw").select(*_any_stamp())
+        frame = read.select("text", pl.col("position").forward_fill().fill_null(self._stamp)).with_columns(streams.alias("log_iostream"))
         if frame.height:
             self._stamp = int(frame["position"][-1])
             self.first_stamp = int(frame["position"][0]) if self.first_stamp is None else self.first_stamp
@@ -132,6 +126,24 @@ class Frames:
         done = _joined(numbered.filter(ended))
         self.split_characters += int(done["torn"].sum())
         return _lines(done)
+
+
+def _plain_stamp() -> pl.Expr:
+    """Nanoseconds of the stamp in front, as Docker writes all of them; null for any other."""
+    raw = pl.col("raw")
+    # A second at a time: they repeat, and what is parsed once need not be parsed again.
+    seconds = raw.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ns", strict=False).cast(pl.Int64)
+    return pl.when(raw.str.contains(f"^{_STAMP.pattern}")).then(seconds + raw.str.slice(20, 9).cast(pl.Int64, strict=False))
+
+
+def _any_stamp() -> Iterator[pl.Expr]:
+    """The position of lines of which some have another stamp or none, and their text behind it."""
+    raw = pl.col("raw")
+    end = raw.str.find(" ", literal=True).fill_null(0)
+    stamp = raw.str.head(end)
+    position = pl.coalesce(stamp.str.to_datetime(f, time_unit="ns", strict=False).cast(pl.Int64) for f in _FORMATS)
+    yield position.alias("position")
+    yield pl.when(position.is_null()).then("raw").otherwise(raw.str.slice(end + 1)).alias("text")
 
 
 def _line_numbers() -> pl.Expr:

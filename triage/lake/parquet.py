@@ -21,7 +21,8 @@ from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
-from triage.schema import APART, ATTRIBUTES, ERROR_NUMBER, LOGS
+from triage.lake.derived import with_derived
+from triage.schema import ATTRIBUTES, ERROR_NUMBER, LOGS
 
 _ROW_GROUP = 64 << 10  # small enough that a question for a minute or a task reads little
 _KIND = 2 << 10  # fewer of a kind are not worth a row group of their own
@@ -45,17 +46,7 @@ _MAP = pa.map_(pa.string(), pa.string())
 
 def stored_schema() -> pa.Schema:
     """The columns of a table of records, as Delta has them."""
-    return arrow(with_apart(pl.DataFrame(schema=LOGS))).schema
-
-
-def with_apart(records: pl.DataFrame) -> pl.DataFrame:
-    """The records with the attributes of APART beside the map."""
-    entries = records.select(_row=pl.int_range(pl.len()), entry="attributes").explode("entry").unnest("entry")
-    found = records.select(_row=pl.int_range(pl.len()))
-    for column, name in APART.items():
-        own = entries.filter(pl.col("key") == name).select("_row", pl.col("value").alias(column))
-        found = found.join(own, on="_row", how="left", maintain_order="left")
-    return records.hstack(found.drop("_row"))
+    return arrow(with_derived(pl.DataFrame(schema=LOGS))).schema
 
 
 def in_order(records: pl.DataFrame) -> pl.DataFrame:
@@ -137,7 +128,7 @@ def write(place: pyarrow.fs.FileSystem, day: date, stretches: Iterable[pl.DataFr
             writer = None
             for stretch in stretches:
                 ordered = in_order(stretch)
-                rows = arrow(with_apart(ordered.drop("date", strict=False)), views=True)
+                rows = arrow(with_derived(ordered.drop("date", strict=False)), views=True)
                 writer = writer or _writer(out, rows.schema, ordered)
                 for start, length in _groups(ordered):
                     writer.write_table(rows.slice(start, length), row_group_size=length)

@@ -38,6 +38,7 @@ _ROWS = 64 << 10  # taken from the engine at a time
 _FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|GEOMETRY|STRUCT(?!\()|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
 _VIEWS = Path(__file__).parent / "sql" / "views"
 _MACROS = Path(__file__).parent / "sql" / "macros"
+_DERIVED = Path(__file__).parent / "sql" / "derived"  # an expression for each column that older files lack
 _TYPES: dict[Any, str] = {
     pl.String: "VARCHAR",
     pl.Date: "DATE",
@@ -208,38 +209,43 @@ class Session:
     def _stored(self, table: str) -> str:
         """The SELECT behind a table: every column of the schema in its type, null where the files lack it.
 
-        `stored` is that of `logs` with the attributes of `schema.APART`, for files from before they were kept apart, too.
+        `stored` is that of `logs` with the columns of `schema.APART` and `DERIVED`, worked out for files from before they were kept.
         """
         files = self._tables[table]
         wanted = {"logs": schema.LOGS, **schema.STATE}[table]
         if not files:
             columns = [f"CAST(NULL AS {_sql_type(kind)}) AS {_quoted(name)}" for name, kind in wanted.items()]
-            columns += [f"CAST(NULL AS VARCHAR) AS {name}" for name in schema.APART if table == "logs"]
+            columns += [f"CAST(NULL AS VARCHAR) AS {name}" for name in (*schema.APART, *schema.DERIVED) if table == "logs"]
             return f"SELECT {', '.join(columns)} WHERE false"
         if table != "logs":
             return self._selected(files, wanted)
-        apart = self._having(files, next(iter(schema.APART)))
-        parts = [(files, True)] if len(apart) == len(files) else [(tuple(apart), True), (tuple(set(files) - apart), False)]
-        return " UNION ALL ".join(self._selected(some, wanted, kept) for some, kept in parts if some)
+        return " UNION ALL BY NAME ".join(self._selected(some, wanted, kept) for kept, some in self._alike(files).items())
 
-    def _having(self, files: Sequence[str], column: str) -> set[str]:
-        """The files that have a column."""
-        asked = f"SELECT DISTINCT file_name FROM parquet_schema({_list(files)}) WHERE name = {_literal(column)}"
-        return {str(row[0]) for row in self._connection.execute(asked).fetchall()}
+    def _alike(self, files: Sequence[str]) -> dict[tuple[str, ...], list[str]]:
+        """The files by the columns that they have beside the schema's."""
+        beside = (*schema.APART, *schema.DERIVED)
+        asked = f"SELECT DISTINCT file_name, name FROM parquet_schema({_list(files)}) WHERE name IN {beside}"
+        known = set(self._connection.execute(asked).fetchall())
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for file in files:
+            alike.setdefault(tuple(name for name in beside if (file, name) in known), []).append(file)
+        return alike
 
-    def _selected(self, files: Sequence[str], wanted: Mapping[str, Any], apart: bool | None = None) -> str:
+    def _selected(self, files: Sequence[str], wanted: Mapping[str, Any], kept: Collection[str] | None = None) -> str:
         source = (
             f"read_parquet({_list(sorted(files))}, union_by_name=true, hive_partitioning=true, hive_types={{'date': DATE}})"
         )
         described = self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         stored = {str(row[0]): str(row[1]) for row in described}
         columns = [_column(name, _sql_type(kind), stored.get(name)) for name, kind in wanted.items()]
-        if apart:
-            columns += schema.APART
-        elif apart is not None:
-            attributes = _column("attributes", _TYPES[schema.ATTRIBUTES], stored.get("attributes")).removesuffix(' AS "attributes"')
-            columns += [f"({attributes})[{_literal(name)}] AS {column}" for column, name in schema.APART.items()]
-        return f"SELECT {', '.join(columns)} FROM {source}"
+        if kept is None:
+            return f"SELECT {', '.join(columns)} FROM {source}"
+        attributes = _column("attributes", _TYPES[schema.ATTRIBUTES], stored.get("attributes")).removesuffix(' AS "attributes"')
+        columns += [name if name in kept else f"({attributes})[{_literal(key)}] AS {name}" for name, key in schema.APART.items()]
+        columns += [name for name in schema.DERIVED if name in kept]
+        whole = f"SELECT {', '.join(columns)} FROM {source}"
+        missing = [f"{(_DERIVED / name).with_suffix('.sql').read_text(encoding='utf-8')} AS {name}" for name in schema.DERIVED if name not in kept]
+        return f"SELECT *, {', '.join(missing)} FROM ({whole})" if missing else whole
 
     def _check(self, text: str) -> None:
         try:

@@ -8,5 +8,6 @@ SELECT record_id, "timestamp", service_name,
        try_cast(regexp_extract(body, 'distance=([0-9]+) kB', 1) AS INTEGER) AS distance_kb
 FROM logs
 WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'postgres'
-  AND contains(message, 'point complete:') AND regexp_matches(message, '(check|restart)point complete:')
+  -- The template first: there are few of them.
+  AND (template IS NULL OR contains(template, 'point complete:')) AND regexp_matches(message, '(check|restart)point complete:')
 ORDER BY "timestamp", record_id

@@ -2,7 +2,7 @@
 -- param: since timestamptz
 -- param: until timestamptz
 -- returns: minute, records, errors
-SELECT date_trunc('minute', "timestamp") AS minute,
+SELECT make_timestamptz(epoch_us("timestamp") // 60000000 * 60000000) AS minute,
        count(*) AS records,
        count(*) FILTER (WHERE severity_number >= 17) AS errors
 FROM logs

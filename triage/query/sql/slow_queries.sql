@@ -11,19 +11,15 @@ WITH told_twice AS (
       ON s.service_name = q.service_name AND s.process_id = q.process_id
      AND s."timestamp" BETWEEN q."timestamp" - INTERVAL 1 SECOND AND q."timestamp" + INTERVAL 1 SECOND
      AND abs(s.duration_ms - q.duration_ms) <= 10 + 0.1 * q.duration_ms
-    WHERE contains(q.body, 'plan:') AND q.kind = 'plan' AND s.kind = 'statement' AND q."timestamp" >= $since AND q."timestamp" < $until
-), masked AS (
-    SELECT record_id, duration_ms,
-           regexp_replace(query, '''(?:[^'']|'''')*''|\$[0-9]+|\b[0-9]+(?:\.[0-9]+)?\b', '?', 'g') AS shape
-    FROM queries ANTI JOIN told_twice USING (record_id)
-    WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms >= $over_ms
+    WHERE q.kind = 'plan' AND s.kind = 'statement' AND q."timestamp" >= $since AND q."timestamp" < $until
 )
-SELECT CASE WHEN regexp_matches(shape, '\s\s|[^\S ]') THEN regexp_replace(shape, '\s+', ' ', 'g') ELSE shape END AS query,
+SELECT shape AS query,
        count(*) AS statements, sum(duration_ms) AS total_ms, avg(duration_ms) AS mean_ms,
        quantile_cont(duration_ms, 0.95) AS p95_ms, quantile_cont(duration_ms, 0.99) AS p99_ms,
        max(duration_ms) AS max_ms,
        list_transform(min({'shorter': -duration_ms, 'record_id': record_id}, 5), lambda each: each.record_id) AS record_ids
-FROM masked
-GROUP BY 1
+FROM queries ANTI JOIN told_twice USING (record_id)
+WHERE "timestamp" >= $since AND "timestamp" < $until AND duration_ms >= $over_ms
+GROUP BY shape
 ORDER BY total_ms DESC, query
 LIMIT $most

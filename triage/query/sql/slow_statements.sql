@@ -8,7 +8,7 @@ WITH told AS NOT MATERIALIZED (
     FROM queries
     WHERE "timestamp" >= $since AND "timestamp" < $until
 ), planned AS MATERIALIZED (
-    SELECT DISTINCT service_name, coalesce(process_id, '') AS process_id FROM told WHERE contains(body, 'plan:') AND kind = 'plan'
+    SELECT DISTINCT service_name, coalesce(process_id, '') AS process_id FROM told WHERE kind = 'plan'
 )
 SELECT * FROM told WHERE problem = 'db.slow_query'
 UNION ALL

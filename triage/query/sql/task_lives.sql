@@ -71,15 +71,15 @@ WITH told AS NOT MATERIALIZED (
     FROM tasks SEMI JOIN (SELECT task_id FROM lives WHERE logged IN ('sent', 'running')) USING (task_id)
     WHERE source = 'celery' AND NOT ("timestamp" >= $since AND "timestamp" < $until)
 ), ends_of_workers AS (
-    -- Each kind apart, by a literal that the reader itself looks for.
+    -- Each kind apart: what is no trouble by its template, of which there are few.
     SELECT service_name, record_id, true_time("timestamp", observed_timestamp, service_name, $ahead) AS "timestamp",
            'its worker lost a child process' AS reason
-    FROM logs
+    FROM errors
     WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery' AND contains(body, 'WorkerLostError')
     UNION ALL
     SELECT service_name, record_id, true_time("timestamp", observed_timestamp, service_name, $ahead), 'its worker started anew'
     FROM logs
-    WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery' AND contains(message, 'ready.')
+    WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery' AND (template IS NULL OR contains(template, 'ready.'))
       AND regexp_matches(message, '@\S+ ready\.\s*$') AND NOT contains(body, 'WorkerLostError')
 ), broken_off AS (
     SELECT w.task_id, e.reason, e.record_id

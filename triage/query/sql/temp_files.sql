@@ -7,5 +7,5 @@ SELECT record_id, "timestamp", service_name,
        coalesce(attributes['postgres.statement'], attributes['postgres.query']) AS query
 FROM logs
 WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'postgres'
-  AND contains(body, 'temporary file: path ') AND regexp_matches(body, 'temporary file: path .*, size [0-9]+')
+  AND (template IS NULL OR contains(template, 'temporary file: path ')) AND regexp_matches(body, 'temporary file: path .*, size [0-9]+')
 ORDER BY bytes DESC, "timestamp", record_id

@@ -2,16 +2,11 @@
 SELECT "timestamp", service_name, source, scope_name,
        attribute_method AS method,
        attribute_path AS path,
-       -- The route: the path without its ids, so that requests of one kind count together.
-       regexp_replace(split_part(attribute_path, '?', 1),
-           '/(?:[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-fA-F]{8,}|[A-Za-z]+[-_][0-9][0-9A-Za-z_-]*)(?:(/)|$)',
-           '/{id}\1', 'g') AS route,
+       request_route AS route,  -- the path without its ids
        status_code, duration_ms, request_id, task_id, job_id, user_id, trace_id,
        attributes['client.address'] AS client, problem, record_id
 FROM stored
 WHERE status_code IS NOT NULL
   AND source IN ('app', 'nginx')
   AND attribute_method IS NOT NULL
-  AND attribute_path IS NOT NULL
-  -- A client's log of a call to somebody else (httpx: "HTTP Request: POST https://…") is no answered request.
-  AND NOT regexp_matches(attribute_path, '^[a-z]+://')
+  AND request_route IS NOT NULL  -- a call to somebody else is no answered request
