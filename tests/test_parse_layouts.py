@@ -186,6 +186,9 @@ LINES: dict[str, dict[str, Any]] = {
     "[Nest] 41  - 02/03/2026, 10:00:00 AM   ERROR [Orders] boom": {
         "severity_text": "ERROR", "scope_name": "Orders", "process_id": "41", "message": "boom", "timestamp": datetime(2026, 2, 3, 10, tzinfo=UTC)},
     "(node:18) [DEP0018] DeprecationWarning: old": {"severity_number": 13, "process_id": "18", "message": "DeprecationWarning: old"},
+    "2026-02-03T10:00:00Z INF pkg/server/watcher.go:123 > hello": {"severity_number": 9, "message": "hello"},
+    '{"DownstreamStatus":504,"Duration":30003554321,"RequestMethod":"POST","RequestPath":"/v1/jobs","level":"info","msg":"x"}': {
+        "status_code": 504, "duration_ms": 30003.554321},
     "npm ERR! code 1": {"severity_number": 17, "message": "code 1"},
     'fatal: [db1]: UNREACHABLE! => {"changed": false}': {"source": "other", "severity_number": 17},
     "thread 'main' panicked at src/main.rs:3:5:": {"source": "other", "severity_number": 17},

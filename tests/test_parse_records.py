@@ -401,3 +401,13 @@ def test_a_lower_case_level_opens_a_record_only_outside_of_another() -> None:
     assert [(one["severity_number"], one["line_count"]) for one in found] == [(17, 2), (9, 1)]
     (one,) = records("INFO:app:git said", "error: pathspec 'x' did not match")
     assert one["line_count"] == 2
+
+
+def test_exceptions_printed_one_below_the_other_are_records_of_their_own() -> None:
+    found = records("openai.AuthenticationError: a", "openai.NotFoundError: b", "INFO:app:x", "ValueError: c", "KeyError: d")
+    assert [one["line_count"] for one in found] == [1, 1, 3]
+
+
+def test_nothing_goes_on_with_an_access_line_of_djangos_server() -> None:
+    found = records('[03/Feb/2026 10:00:00] "GET / HTTP/1.1" 302 0', "gone", *FRAME, "ValueError: 1", "[03/Feb/2026 10:00:01] started", "and more")
+    assert [one["line_count"] for one in found] == [1, 1, 4, 2]

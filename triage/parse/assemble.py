@@ -143,7 +143,12 @@ def _judged(frame: pl.DataFrame, heads: pl.DataFrame, layouts: tuple[Layout, ...
     quoted = pl.col("quoted") if "quoted" in frame.columns else pl.lit(False)
     frame = frame.with_columns(
         traceback=pl.when(pl.col("free") & ~quoted).then(text.str.contains(grammar.TRACEBACK)).otherwise(False),
-        like=pl.when(pl.col("free")).then(text.str.contains(grammar.CONTINUES) | pl.col("chunk").fill_null(False) | quoted),
+        raised=pl.when(pl.col("free")).then(text.str.contains(grammar.EXCEPTION)).otherwise(False),
+    )
+    # An exception's line ends what is above it, unless that is such a line itself: two printed one below the other.
+    ends = pl.col("raised") & ~(pl.col("raised").shift(1, fill_value=False) & pl.col("near"))
+    frame = frame.with_columns(
+        like=pl.when(pl.col("free")).then(text.str.contains(grammar.CONTINUES) | ends | pl.col("chunk").fill_null(False) | quoted)
     )
     anchor = (
         pl.when(~pl.col("free")).then(pl.when(pl.col("layout").is_in(single)).then(_SINGLE).otherwise(_MANY))

@@ -149,7 +149,7 @@ def behind(message: pl.Series, after: pl.Series, named: pl.Series, clocked: bool
         found.append(state.select("i", "kind", *COLUMNS))
         state = state.select("i", rest="left", mark="next", named=pl.col("named") | pl.col("logger").is_not_null())
     done.append(state.select("i", "rest"))
-    rest = pl.concat(done, rechunk=True).sort("i")["rest"].str.strip_prefix("- ")
+    rest = pl.concat(done, rechunk=True).sort("i")["rest"].str.replace(r"^[->] ", "")  # zerolog sets the text off with >
     if not found:
         return pl.DataFrame({"message": rest}).with_columns(
             *(pl.lit(None, pl.String).alias(name) for name in COLUMNS), sure=pl.lit(None, pl.Boolean)

@@ -12,9 +12,11 @@ CONTINUES = ascii_classes(
     r"|\(Background on this error at|Trying again in "
     r"|[\])}]+[,;]?\s*$|Call stack:$|Message: |Arguments: \(|Object: |\^+$|~+\^"
     r"|[│╰]|at [\w.$<>`+\[\],|]+ ?\(|--- End of (?:inner exception )?stack trace|Caused by: |Suppressed: |goroutine \d+ \[|exit status \d+$|Node\.js v\d"
-    r"|(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+):  ?"
-    r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failure|Timeout|Group|StopIteration|Lost|Exceeded|Fault)"
-    r"(?:: |:?$))"
+    r"|(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+):  ?)"
+)
+# The last line of a traceback, or an exception that was printed without one.
+EXCEPTION = ascii_classes(
+    r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failure|Timeout|Group|StopIteration|Lost|Exceeded|Fault)(?:: |:?$)"
 )
 # Where a traceback starts at the left margin, and where one starts at any depth.
 TRACEBACK = ascii_classes(r"^(?:Traceback \(most recent call last\):|  \+ Exception Group Traceback \(most recent call last\):|╭─+ ?Traceback \(most recent call last\) ?─)")

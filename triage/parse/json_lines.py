@@ -51,7 +51,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "duration_ms": ("duration_ms", "elapsed_ms", "response_time_ms", "latency_ms", "took_ms", "time_ms", "durationMs", "responseTime", "elapsed_milliseconds", "Elapsed", "Properties.Elapsed", "request_time_ms", "duration_millis"),
     "duration_s": ("duration_s", "elapsed_s", "duration_seconds", "elapsed_seconds", "request_time", "process_time"),
     "duration": ("duration", "elapsed", "runtime", "latency", "httpRequest.latency", "http.response_time", "response_time"),  # whose unit is told or guessed
-    "duration_ns": ("event.duration",),
+    "duration_ns": ("event.duration", "Duration"),  # ECS, Traefik
     "status": ("status_code", "http.response.status_code", "http.status_code", "response.status_code", "statusCode", "status", "http_status", "res.statusCode", "httpRequest.status",
                "attributes.http.status_code", "attributes.http.response.status_code", "Attributes.http.status_code",
                "Attributes.http.response.status_code", "code", "response", "response_code", "responseCode", "DownstreamStatus", "http_status_code", "jsonPayload.status", "fields.status"),

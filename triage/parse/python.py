@@ -14,6 +14,10 @@ UVICORN_ACCESS = (
     r'"(?P<method>[A-Z]+) (?P<path>[^" ]*)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
 )
 
+_RUNSERVER = (
+    r"(?P<head>\[(?P<ts>\d\d/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d)(?:[.,](?P<frac>\d{1,9}))?\] (?:" + LEVEL + r" )?(?:\[(?P<logger>[\w.]+)(?::(?P<line>\d+))?\] )?)"
+)
+
 LAYOUTS = (
     Layout("python.uvicorn_access", "app", UVICORN_ACCESS, tier=0, single=True),
     Layout(  # the same logger under gunicorn or a formatter of one's own
@@ -49,7 +53,7 @@ LAYOUTS = (
         tags=frozenset({"warning"}),
     ),
     Layout(  # the source below it is indented
-        "python.warning", "app", tier=1, regex= r"(?P<head>)[\w./\\:\-]+\.py:\d+: \w*Warning: ", clock="none", single=True, tags=frozenset({"warning"}),
+        "python.warning", "app", r"(?P<head>)[\w./\\:\-]+\.py:\d+: \w*Warning: ", tier=1, clock="none", single=True, tags=frozenset({"warning"}),
     ),
     Layout(
         "python.gunicorn",
@@ -99,8 +103,9 @@ LAYOUTS = (
     Layout(  # Django's runserver: [23/Nov/2026 17:22:05] "GET / HTTP/1.1" 200 12
         "python.runserver",
         "app",
-        r"(?P<head>\[(?P<ts>\d\d/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d)(?:[.,](?P<frac>\d{1,9}))?\] (?:" + LEVEL + r" )?(?:\[(?P<logger>[\w.]+)(?::(?P<line>\d+))?\] )?)"
-        r'(?:"(?P<method>[A-Z]+) (?P<path>[^" ]*)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b)?',
+        _RUNSERVER + r'"(?P<method>[A-Z]+) (?P<path>[^" ]*)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b',
         clock="clf",
+        single=True,
     ),
+    Layout("python.runserver_text", "app", _RUNSERVER, tier=1, clock="clf"),
 )
