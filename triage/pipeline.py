@@ -31,6 +31,7 @@ from triage.schema import LINES, LOGS, Batch, Resource
 COMMIT_ROWS = 200_000
 COMMIT_BYTES = 32 << 20
 COMMIT_DELAY_S = 5.0
+_NAMED_ROWS = 100_000  # at once: an error of forty bytes is tried against so many patterns that it takes 5 KB meanwhile
 
 CursorsAfter = Callable[[int], Mapping[str, int]]
 _Segment = tuple[int, int, CursorsAfter]  # lines left of a batch, lines before them in it, its cursors
@@ -71,7 +72,8 @@ class Stages:
 
     def named(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with problem, pattern, extracted fields, template and fingerprint."""
-        return with_template(self.library.classify(records))
+        starts = range(0, max(records.height, 1), _NAMED_ROWS)
+        return pl.concat([with_template(self.library.classify(records.slice(at, _NAMED_ROWS))) for at in starts])
 
     def records(self, lines: pl.DataFrame, resource: Resource) -> pl.DataFrame:
         """All of it at once, for callers that store nothing."""
