@@ -13,6 +13,12 @@ WITH seen AS NOT MATERIALIZED (
     WHERE "timestamp" >= $since - to_seconds($history_s) AND "timestamp" < $until
 ), benign AS NOT MATERIALIZED (
     SELECT * FROM seen WHERE problem IS NULL AND fingerprint IS NOT NULL
+), tens AS MATERIALIZED (
+    -- Of a service the last record in ten seconds is enough; of Beat, its entries tell more.
+    SELECT service_name, max("timestamp") AS "timestamp"
+    FROM seen
+    WHERE source IS DISTINCT FROM 'beat'
+    GROUP BY service_name, epoch_us("timestamp") // 10000000
 ), series AS NOT MATERIALIZED (
     -- Each kind apart: then texts are read only where they are looked at.
     SELECT coalesce(attribute_entry, template, message) AS what, 'beat' AS kind, service_name, "timestamp", position
@@ -31,32 +37,36 @@ WITH seen AS NOT MATERIALIZED (
     FROM benign
     WHERE source <> 'beat' AND attribute_state IS DISTINCT FROM 'received' AND template IS NULL
     UNION ALL
-    -- Of Beat, its entries tell more; of the others the last record in ten seconds is enough.
-    SELECT service_name, 'service', service_name, max("timestamp"), NULL
-    FROM seen
-    WHERE source IS DISTINCT FROM 'beat'
-    GROUP BY service_name, epoch_us("timestamp") // 10000000
+    SELECT service_name, 'service', service_name, "timestamp", NULL FROM tens
 ), often AS MATERIALIZED (
     -- What comes often has no period of a second: then half of its intervals, and nearly all halves of it, fit in.
-    SELECT row_number() OVER () AS series_id, *
-    FROM (SELECT what, kind, service_name, count(*) AS records
+    SELECT row_number() OVER () AS series_id, *, kind = 'task' AND span_us < 6e5 * (records - 1) AS dense
+    FROM (SELECT what, kind, service_name, count(*) AS records, epoch_us(max("timestamp")) - epoch_us(min("timestamp")) AS span_us
           FROM series
           WHERE what IS NOT NULL
           GROUP BY ALL
-          HAVING count(*) >= 5 AND (kind IN ('task', 'service') OR epoch_us(max("timestamp")) - epoch_us(min("timestamp")) >= 6e5 * (count(*) - 1)))
+          HAVING count(*) >= 5 AND (kind IN ('task', 'service') OR span_us >= 6e5 * (count(*) - 1)))
+), spaced AS NOT MATERIALIZED (
+    SELECT series_id, kind, "timestamp", position,
+           lead("timestamp") OVER (PARTITION BY series_id ORDER BY "timestamp", position) AS next
+    FROM series JOIN (FROM often WHERE NOT dense) USING (what, kind, service_name)
+    UNION ALL
+    -- Of a task that comes many times a second only silences of a minute count: those between tens of seconds.
+    SELECT series_id, kind, max("timestamp"), arg_max(position, "timestamp"),
+           lead(min("timestamp")) OVER (PARTITION BY series_id ORDER BY epoch_us("timestamp") // 10000000)
+    FROM series JOIN (FROM often WHERE dense) USING (what, kind, service_name)
+    WHERE kind = 'task'
+    GROUP BY series_id, kind, epoch_us("timestamp") // 10000000
 ), timed AS (
-    SELECT s.series_id, s.kind, s."timestamp", s.position, s.next,
-           (epoch_us(coalesce(s.next, ending.last)) - epoch_us(s."timestamp")) / 1e6 AS gap_s
-    FROM (SELECT series_id, kind, "timestamp", position,
-                 lead("timestamp") OVER (PARTITION BY series_id ORDER BY "timestamp", position) AS next
-          FROM series JOIN often USING (what, kind, service_name)) s,
-         (SELECT max("timestamp") AS last FROM seen) ending
+    SELECT s.*, (epoch_us(coalesce(next, ending.last)) - epoch_us("timestamp")) / 1e6 AS gap_s
+    FROM spaced s, (SELECT max("timestamp") AS last FROM seen) ending
 ), habits AS (
-    SELECT series_id, median(gap_s) FILTER (WHERE next IS NOT NULL) AS period_s,
-           quantile_cont(gap_s, 0.9) FILTER (WHERE next IS NOT NULL) AS p90_s,
-           quantile_cont(gap_s, 0.1) FILTER (WHERE next IS NOT NULL) AS p10_s,
-           avg(gap_s) FILTER (WHERE next IS NOT NULL) AS mean_s, max(gap_s, 2)[2] AS next_longest_s
-    FROM timed
+    SELECT series_id, max(gap_s, 2)[2] AS next_longest_s,
+           CASE WHEN NOT any_value(dense) THEN median(gap_s) FILTER (WHERE next IS NOT NULL) END AS period_s,
+           CASE WHEN NOT any_value(dense) THEN quantile_cont(gap_s, 0.9) FILTER (WHERE next IS NOT NULL) END AS p90_s,
+           CASE WHEN NOT any_value(dense) THEN quantile_cont(gap_s, 0.1) FILTER (WHERE next IS NOT NULL) END AS p10_s,
+           any_value(span_us) / 1e6 / (any_value(records) - 1) AS mean_s
+    FROM timed JOIN often USING (series_id)
     GROUP BY series_id
 ), silences AS MATERIALIZED (
     SELECT what, often.kind, service_name, records,
