@@ -232,6 +232,17 @@ class TestStoppedAndNew:
         (found,) = (s for s in stopped(lake(story), HOUR) if s.what == "shop.mail")
         assert (found.kind, found.service, found.resumed_at) == ("task", WORKER, None)
 
+    def test_the_silence_of_a_task_that_comes_many_times_a_second_is_told_to_the_moment(self, lake: Lake) -> None:
+        story = Story()
+        for number in [*range(300), *range(1050, 1350)]:  # five a second; the 300th at 59.8 s
+            story.worker(number / 5, f"t-{number}", "received", f"Task shop.mail[t-{number}] received", "shop.mail")
+        story.healthy(270)
+        session = lake(story)
+        (found,) = (s for s in stopped(session, HOUR) if s.what == "shop.mail" and s.resumed_at)
+        assert (found.last_seen, found.resumed_at, found.silent_s) == (story.at(59.8), story.at(210), 150.2)
+        (told,) = session.named("report_records", record_ids=[found.record_id])["message"]
+        assert told == "Task shop.mail[t-299] received"
+
     def test_what_stopped_before_the_window_is_missing_from_it(self, lake: Lake) -> None:
         story = Story()
         for second in range(-3600, -600, 60):
