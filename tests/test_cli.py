@@ -182,8 +182,10 @@ def test_every_type_has_a_form(demo: Path, form: str) -> None:
 
 
 def test_spreadsheets_run_nothing(demo: Path) -> None:
-    done = triage("sql", "SELECT '=HYPERLINK(1)' AS a, '-2+3' AS b, 'x\x1b[31m' AS c", "--format", "csv", *LAKE, cwd=demo)
-    assert "'=HYPERLINK(1),'-2+3,x␛[31m" in done.stdout
+    done = triage("sql", "SELECT '=HYPERLINK(1)' AS a, '-2+3' AS b, 'x\x1b[31m\u202e' AS c", "--format", "csv", *LAKE, cwd=demo)
+    assert "'=HYPERLINK(1),'-2+3,x␛[31m⟨U+202E⟩" in done.stdout
+    head = triage("sql", 'SELECT 1 AS "=x\x1b[31m\u202e"', "--format", "csv", *LAKE, cwd=demo)
+    assert head.stdout.startswith("'=x␛[31m⟨U+202E⟩\n")
     table = triage("sql", "SELECT 'x\x1b[31m' AS c", *LAKE, cwd=demo)
     assert "\x1b" not in table.stdout
     escaped = triage("sql", "SELECT 'x\x1b[31m\x9b31m\u202e' AS c", "--format", "json", *LAKE, cwd=demo)

@@ -320,6 +320,8 @@ def test_json_stays_json_and_the_neighbours_stay() -> None:
 
 def test_the_same_secret_gets_the_same_mark_and_another_key_another() -> None:
     texts = pl.Series([f"password={VALUE}", f'{{"password": "{VALUE}"}}', "password=other-77-Value"])
+    written = ["password='pa\u00df w/7\"K'", json.dumps({"password": 'pa\u00df w/7"K'}), "postgres://app:pa%C3%9F%20w%2F7%22K@db/x"]
+    assert len({MARK.search(t)[0] for t in redact(pl.Series(written), KEY)}) == 1  # type: ignore[index]
     one, two, three = (MARK.search(t)[0] for t in redact(texts, KEY))  # type: ignore[index]
     assert one == two != three
     assert MARK.search(redact(texts, b"another key")[0])[0] != one  # type: ignore[index]

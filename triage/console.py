@@ -30,8 +30,9 @@ FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 _CELL = 120  # characters of a table's cell in a terminal; other formats cut nothing
 _ROWS = 2000  # of a table in a terminal
 _PART = 20_000  # rows that are written at a time
-# What a terminal would obey when somebody looks at the file; carriage returns and tabs are data.
-_UNPRINTABLE = {chr(code): shown for code, shown in INVISIBLE.items() if code < 0xA0 and code != 13}
+# What a terminal would obey when somebody looks at the file, marks of direction too; carriage returns and tabs are data.
+_DIRECTIONS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_UNPRINTABLE = {chr(code): shown for code, shown in INVISIBLE.items() if (code < 0xA0 and code != 13) or code in _DIRECTIONS}
 _OBEYED = re.compile(f"[{''.join(chr(code) for code in INVISIBLE if code > 0x7E)}]")  # JSON escapes those below itself
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -274,13 +275,19 @@ def as_csv(frame: pl.DataFrame, head: bool = True) -> str:
         if kind == pl.String:  # a spreadsheet would run it
             column = pl.col(name).str.replace_many(_UNPRINTABLE)
             risky = pl.any_horizontal(column.str.starts_with(mark) for mark in _FORMULA)
-            return pl.when(risky).then(pl.lit("'") + column).otherwise(column).alias(name)
+            return pl.when(risky).then(pl.lit("'") + column).otherwise(column)
         if kind.is_nested() or kind in (pl.Binary, pl.Object):  # CSV has no form for them
             return pl.Series(name, [None if v is None else as_json(v) for v in frame[name].to_list()]).to_frame()[name]  # type: ignore[return-value]
         return pl.col(name)
 
-    columns = [safe(name, kind) for name, kind in frame.schema.items()]
+    columns = [safe(name, kind).alias(_safe_head(name)) for name, kind in frame.schema.items()]
     return frame.select(columns).write_csv(include_header=head, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
+
+
+def _safe_head(name: str) -> str:
+    """A column's name as CSV may say it."""
+    shown = visible(name)
+    return f"'{shown}" if shown.startswith(tuple(_FORMULA)) else shown
 
 
 def write_file(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -48,6 +49,7 @@ _NUMBERS = tuple(rule for rule in PERSONAL if not rule.gates)
 _LETTER = r"\\+u00(?:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
 _SIGN = r"(?:\\+u00(?:2[27]|3[acde])|&(?:quot|apos|lt|gt|#0?3[49]|#x2[27]);)"
 _ESCAPED = re.compile(r"(?i)(?P<slashes>\\+)u00(?P<code>4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a]|2[267]|3[acde])|&(?P<word>quot|apos|lt|gt|#0?3[49]|#x2[27]);")
+_STRING_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|([\"'/]))")
 _SIGNS = {"lt": "<", "gt": ">"}  # the others are quotes: the one that JSON needs no backslash for
 _ESCAPED_GATES = (r"\u004", r"\u005", r"\u006", r"\u007")
 _LITERALS = {*_ESCAPED_GATES, *secret_names.GATES, *secret_names.POSITIONAL_GATES, *(gate for rule in _WORDED for gate in rule.gates)}
@@ -215,7 +217,7 @@ class _Marker:
 
     def mark(self, kind: str, secret: str) -> str:
         self.seen.append((kind, secret))
-        digest = hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), key=self._key, digest_size=3).hexdigest()
+        digest = hashlib.blake2b(_as_meant(secret).encode("utf-8", "surrogatepass"), key=self._key, digest_size=3).hexdigest()
         return f"[redacted:{kind}:{digest}]"
 
     def clean(self, text: str) -> str:
@@ -296,6 +298,13 @@ class _Marker:
         for start, end, name in reversed(secret_names.positions(match)):
             text = text[:start] + self.mark(secret_names.kind_of(name), text[start:end]) + text[end:]
         return text
+
+
+def _as_meant(secret: str) -> str:
+    """A secret as it is without the escapes of JSON and of addresses, so that its mark is the same with and without."""
+    if "\\" in secret:
+        secret = _STRING_ESCAPE.sub(lambda m: m[2] or chr(int(m[1], 16)), secret)
+    return unquote(secret) if "%" in secret else secret
 
 
 def _unescaped(match: re.Match[str]) -> str:

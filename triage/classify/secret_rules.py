@@ -190,12 +190,12 @@ RULES: tuple[Rule, ...] = (
     rule("secret", "passw|secret|token|keys", r"(?:pass[a-z]*|secret|token|key)s?\\*[\"']?\s*[:=]\s*[\[(]", rf"(?i)(?:password|passwd|secret|token|api[_-]?key)s?(?:{QUOTE})?\s*[:=]\s*(?P<s>[\[(]\s*b?(?:{QUOTE})[^\[\]()]{{1,8192}}[\])])", inner=r"[\"'](?P<s>[^\"'\\,\s]{6,512})(?=\\*[\"'])", accept=holds_random, starts="password|passwd|secret|token|api_key|api-key|apikey"),
 
     # Prose, and codes that are sent to people
-    rule("password", "passw", r"password\s+(?:is|was|for|of|generated|to proceed)\b", r"(?i)\bpassword\s+(?:(?:(?:for|of)\s+\S{1,64}\s+)?(?:is|was)\s+(?!generated)(?:now\s+|set\s+to\s+)?:?\s*|(?:is\s+generated\s+)?(?:for|of)\b[^:\n]{0,120}:\s+)[\"'`]?(?P<s>[^\s\"'`]{6,})", _telling, starts="password"),
-    rule("password", "with password |using password ", r"(?:with|using) password [\"'`]?\S{6}", r"(?i)\b(?:with|using) password [\"'`]?(?P<s>[^\s\"'`]{6,})", _telling),
+    rule("password", "passw", r"password\s+(?:is|was|for|of|generated|to proceed)\b", r"(?i)\bpassword\s+(?:(?:(?:for|of)\s+\S{1,64}\s+)?(?:is|was)\s+(?!generated)(?:now\s+|set\s+to\s+)?:?\s*|(?:is\s+generated\s+)?(?:for|of)\b[^:\n]{0,120}:\s+)[\"'`]?(?P<s>[^\s\"'`]{5,511}[^\s\"'`.,;:!?\\])", _telling, starts="password"),
+    rule("password", "with password |using password ", r"(?:with|using) password [\"'`]?\S{6}", r"(?i)\b(?:with|using) password [\"'`]?(?P<s>[^\s\"'`]{5,511}[^\s\"'`.,;:!?\\])", _telling),
     rule("secret", "mnemonic|seed phrase|seed_phrase|recovery phrase", r"(?:mnemonic|phrase)[^a-z]{1,8}(?:[a-z]{3,8} ){11}", r"(?i)\b(?:mnemonic|(?:seed|recovery)[ _]phrase)[^A-Za-z\n]{1,8}(?P<s>(?:[a-z]{3,8} ){11,23}[a-z]{3,8})(?![A-Za-z])"),
     rule("token", "token|secret", r"(?:token|secret)\s+[\"'`]?[0-9a-z_.+/=-]{20}", r"(?i)\b(?:token|secret)\s+[\"'`]?(?P<s>[A-Za-z0-9_.+/=-]{20,})", lambda m: opaque(m["s"]) and m["s"] != m["s"].lower()),
     rule("otp", "|".join(escaped(*_CODES)), either(*_CODES), rf"{either(*_CODES)}(?:是|为)?\s*(?:[:：]|\\+uff1a)?\s*[\"'【\[]?(?P<s>\d{{4,8}})(?!\d)", starts="|".join(beginnings(*_CODES))),
     rule("otp", "otp|cvv|cvc|pin=|pin:|pin\"|pin'|pin\\|pin_code|pincode|sms_code|smscode|verify_code|verification_code", r"(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)\\*[\"']?[:=]", rf"(?i){NAME_EDGE}(?:otp|cvv2?|cvc2?|pin(?:_?code)?|(?:sms|verify|verification)_?code)(?:{QUOTE})?[:=]\s*(?:{QUOTE})?(?P<s>\d{{3,8}})(?![\d.])", starts="otp|cvv|cvc|pin|sms|verif"),
-    rule("password", "authorization_code|client_secret|pin_code|pincode", r"(?:authorization_code|client_secret|pin_?code)=", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"']{4,})"),
+    rule("password", "authorization_code|client_secret|pin_code|pincode", r"(?:authorization_code|client_secret|pin_?code)=", r"(?i)\b(?:authorization_code|client_secret|pin_?code)=(?P<s>[^\s&\"'\\]{4,})"),
     rule("api_key", "api key|api_key", r"api[ _]key", r"(?i)\bapi[ _]key(?: provided)?: (?P<s>[^\s,;'\"]*[^\s,;'\".])", lambda m: is_value(m["s"]) and ((len(m["s"]) > 5 and m["s"].startswith("sk-")) or looks_random(m["s"]))),
 )  # fmt: skip
