@@ -189,6 +189,10 @@ LINES: dict[str, dict[str, Any]] = {
     "2026-02-03T10:00:00Z INF pkg/server/watcher.go:123 > hello": {"severity_number": 9, "message": "hello"},
     '{"DownstreamStatus":504,"Duration":30003554321,"RequestMethod":"POST","RequestPath":"/v1/jobs","level":"info","msg":"x"}': {
         "status_code": 504, "duration_ms": 30003.554321},
+    "[Wed Feb 19 06:41:04 2026] [21034]     0 21034  850  34  13  6  0  0 chrome": {"severity_number": None},
+    '{"severity":"ERROR","message":"Traceback (most recent call last):\\n  File \\"a.py\\", line 1, in f\\nValueError: no"}': {
+        "exception_type": "ValueError", "message": "ValueError: no"},
+    "dependency failed to start: container app-db-1 is unhealthy": {"source": "other", "severity_number": 17},
     "npm ERR! code 1": {"severity_number": 17, "message": "code 1"},
     'fatal: [db1]: UNREACHABLE! => {"changed": false}': {"source": "other", "severity_number": 17},
     "thread 'main' panicked at src/main.rs:3:5:": {"source": "other", "severity_number": 17},

@@ -237,6 +237,7 @@ def test_open_from_keeps_the_record_that_may_still_grow() -> None:
         (["app.rb:3:in `foo': no (RuntimeError)", "\tfrom app.rb:7:in `<main>'"], "RuntimeError", "no", None),
         (['  File "x.py", line 3', "    def f(:", "          ^", "SyntaxError: no"], "SyntaxError", "no", None),
         (["kombu.exceptions.OperationalError: no"], "kombu.exceptions.OperationalError", "no", None),
+        (["socket.gaierror: no"], "socket.gaierror", "no", None),
         (["psycopg2.errors.DeadlockDetected: no"], "psycopg2.errors.DeadlockDetected", "no", None),
         (["╭──── Traceback (most recent call last) ────╮", "│ x.py:3 in <module> │", "╰─────────────╯", "ValueError: no"], "ValueError", "no", None),
         (["ERROR:    Traceback (most recent call last):", '  File "x.py", line 1, in lifespan', "ValueError: no", ""], "ValueError", "no", None),

@@ -37,7 +37,7 @@ LAYOUTS = (
     Layout(
         "access.apache_error",
         "nginx",
-        r"(?P<head>\[(?P<ts>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})\] \[(?:(?P<logger>\w*):)?(?P<level>\w+)\] "
+        r"(?P<head>\[(?P<ts>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})\] \[(?:(?P<logger>\w*):)?(?P<level>[a-z]+\d?)\] "
         r"(?:\[pid (?P<pid>\d+)(?::tid (?P<thread>\d+))?\] )?(?:\[client (?P<client>[^\]]+)\] )?)",
         clock="ctime",
     ),

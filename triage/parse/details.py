@@ -114,7 +114,9 @@ def _numbers(records: pl.DataFrame, layouts: tuple[Layout, ...]) -> pl.Series:
 
 
 def _exceptions(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
-    few = records.filter((pl.col("line_count") > 1) | pl.col("exception").is_not_null())
+    # An object's message may hold a traceback in one line of the log.
+    held = pl.col("message").str.contains(_HAS_TRACEBACK, literal=True)
+    few = records.filter((pl.col("line_count") > 1) | pl.col("exception").is_not_null() | held)
     # uvicorn begins a traceback behind the head itself.
     behind = pl.when(pl.col("message").str.starts_with(_HAS_TRACEBACK)).then(
         pl.format("{}{}", "message", pl.col("body").str.replace(r"^[^\n]*", ""))

@@ -16,7 +16,7 @@ CONTINUES = ascii_classes(
 )
 # The last line of a traceback, or an exception that was printed without one.
 EXCEPTION = ascii_classes(
-    r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failure|Timeout|Group|StopIteration|Lost|Exceeded|Fault)(?:: |:?$)"
+    r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failure|Timeout|Group|StopIteration|Lost|Exceeded|Fault)(?:: |:?$)|^socket\.(?:gai|h)?error: "
 )
 # Where a traceback starts at the left margin, and where one starts at any depth.
 TRACEBACK = ascii_classes(r"^(?:Traceback \(most recent call last\):|  \+ Exception Group Traceback \(most recent call last\):|╭─+ ?Traceback \(most recent call last\) ?─)")

@@ -42,7 +42,7 @@ LAYOUTS = (
     Layout(
         "docker.client_error",
         "other",
-        r"(?P<head>)(?:docker: )?Error response from daemon: ",
+        r"(?P<head>)(?:(?:docker: )?Error response from daemon: |dependency failed to start: container \S+ |service \"[^\"\n]+\" didn't complete successfully: exit )",
         clock="none",
         single=True,
         tags=frozenset({"error"}),

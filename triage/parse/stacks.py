@@ -22,7 +22,7 @@ _FORMS = tuple(
 )
 # A record that is an exception's line and nothing else: Python's last words when something kept the frames.
 _ALONE = ascii_classes(
-    r"^(?P<type>(?:[A-Za-z_]\w*\.)+(?:exc|err|errors?|exceptions?)\.[A-Z]\w+|(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w+(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded))(?:: (?P<text>(?s:.*))|:?\s*$)"
+    r"^(?P<type>socket\.(?:gai|h)?error|(?:[A-Za-z_]\w*\.)+(?:exc|err|errors?|exceptions?)\.[A-Z]\w+|(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w+(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Group|Lost|Exceeded))(?:: (?P<text>(?s:.*))|:?\s*$)"
 )
 # pydantic's message without the exception's name.
 _VALIDATION = ascii_classes(r"^(?:[\w.:\-]+ ){0,3}[1-9]\d* validation errors? for [^\n]+\n(?:\S[^\n]*\n)?  \S[^\n]* [\[(]type=")
