@@ -327,6 +327,13 @@ def test_the_same_secret_gets_the_same_mark_and_another_key_another() -> None:
     assert MARK.search(redact(texts, b"another key")[0])[0] != one  # type: ignore[index]
 
 
+@pytest.mark.parametrize("text", ["token: okpassword=x7:", "auth: pid=1380013800password=d{Background saving", "[password=hunter-77-X]] token: a"])
+def test_what_stands_around_a_mark_is_judged_at_once(text: str) -> None:
+    once = redact_text(text, KEY)
+    assert MARK.search(once)
+    assert redact_text(once, KEY) == once
+
+
 def test_a_private_key_over_several_lines_leaves_no_line_of_it() -> None:
     body = [made(f"{{w64}}{i}")[:64] for i in range(12)]
     lines = ["before", "-----BEGIN OPENSSH PRIVATE KEY-----", *body, "-----END OPENSSH PRIVATE KEY-----", "after 7"]

@@ -35,6 +35,7 @@ _BLOCK_LINE = re.compile(rf"(?P<s>{_BLOCK_TEXT})|^\s*(?:Proc-Type|DEK-Info): .*$
 _LAST_LINE = re.compile(rf"(?P<s>[A-Za-z0-9+/=]{{1,128}}{_AT_END}|{_BLOCK_TEXT})")
 _COLOUR = re.compile(r"(?:\x1b|\\+u001[bB]|\\+x1[bB]|\\033)\[[0-9;]*m")  # also as JSON and Python write it
 _LONGEST_BLOCK = 200  # lines
+_ROUNDS = 3
 _BETWEEN = pl.Series(["the end of a batch"] * 4)  # as many lines as a rule looks ahead, and none is one of a key
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 _KNOWN_ID = re.compile(
@@ -224,7 +225,13 @@ class _Marker:
         """The text without secrets, as it was if it has none: a name may have its letters escaped."""
         plain = _ESCAPED.sub(_unescaped, text)
         done = self._uncoloured(plain)
-        return text if done == plain else done
+        if done == plain:
+            return text
+        for _ in range(_ROUNDS):  # what is left around a mark may be random enough now
+            before, done = done, self._uncoloured(done)
+            if before == done:
+                break
+        return done
 
     def _uncoloured(self, text: str) -> str:
         """Colours are taken for white space meanwhile: their letters are no part of a word."""

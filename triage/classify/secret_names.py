@@ -89,7 +89,9 @@ def value_of(match: re.Match[str]) -> tuple[int, int]:
     if match["quoted"] is not None:
         return match.span("quoted")
     start, bare = match.start("bare"), match["bare"]
-    return start, start + max(1, len(bare.rstrip(")]}>")))
+    length = max(1, len(bare.rstrip(")]}>")))
+    opened = bare.rfind("[redacted:", 0, length)
+    return start, start + length + (opened >= 0 and "]" not in bare[opened:length])  # a mark keeps its own
 
 
 def name_of(match: re.Match[str]) -> str:
