@@ -157,6 +157,7 @@ class Session:
         connection.execute(f"SET memory_limit={_literal(memory_limit)}")
         connection.execute(f"SET temp_directory={_literal(self._spilled)}")
         connection.execute(f"SET max_temp_directory_size={_literal(_SPILL_LIMIT)}")
+        connection.execute("SET allocator_background_threads=true")  # gives freed memory back: results lie beside the engine's own
         connection.execute("SET parquet_metadata_cache=true")  # the files never change; a report asks a hundred times
         connection.execute("SET autoinstall_known_extensions=false")
         connection.execute("SET autoload_known_extensions=false")

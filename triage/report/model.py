@@ -60,8 +60,7 @@ def _built(
     known = catalogue(library.problems, lang)
     totals, services = figures.services(source)
     logged, problem_query = figures.lanes(source, known)
-    tasks = analyse.task_table(session, window)
-    lives = analyse.went_wrong(tasks)
+    lives, summaries = _tasks(session, window)
     rows, lanes = findings.problems(source, known, logged, lives, thresholds)
     derived = frozenset(row.problem for row in rows if row.derived)
     series = figures.series(source)
@@ -87,7 +86,6 @@ def _built(
         "marks": mark_query,
         **findings.alert_queries(source, thresholds),
     }
-    summaries = analyse.task_summaries(tasks)
     stated = {row["task_name"]: row["failed"] for row in source.rows(queries["tasks"])}
     return Report(
         start=window.start,
@@ -128,6 +126,12 @@ def _built(
         memory=analyse.memory_trends(session, window, thresholds),
         programs=figures.programs(source),
     )
+
+
+def _tasks(session: Session, window: Window) -> tuple[tuple[analyse.TaskLife, ...], tuple[analyse.TaskSummary, ...]]:
+    """The tasks that went wrong and the sums over all, whose table need not be kept: it may have a million rows."""
+    table = analyse.task_table(session, window)
+    return analyse.went_wrong(table), analyse.task_summaries(table)
 
 
 def _database(session: Session, window: Window, deadlocks: tuple[analyse.Deadlock, ...]) -> Database:
