@@ -72,8 +72,8 @@ class Stages:
 
     def named(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records with problem, pattern, extracted fields, template and fingerprint."""
-        starts = range(0, max(records.height, 1), _NAMED_ROWS)
-        return pl.concat([with_template(self.library.classify(records.slice(at, _NAMED_ROWS))) for at in starts])
+        parts = list(records.iter_slices(_NAMED_ROWS)) or [records]
+        return pl.concat([with_template(self.library.classify(part)) for part in parts])
 
     def records(self, lines: pl.DataFrame, resource: Resource) -> pl.DataFrame:
         """All of it at once, for callers that store nothing."""

@@ -21,7 +21,7 @@ def with_derived(records: pl.DataFrame) -> pl.DataFrame:
     """The records with the attributes of APART as columns, and the columns of DERIVED."""
     beside = _attributes(records, {**APART, **{name: name for name in _TEXTS}})
     texts = [beside.pop(name) for name in _TEXTS]
-    return records.hstack([*beside.values(), *_routes(beside["attribute_path"]), *_statements(records, texts)])
+    return records.hstack([*beside.values(), _routes(beside["attribute_path"]), *_statements(records, texts)])
 
 
 def _attributes(records: pl.DataFrame, wanted: dict[str, str]) -> dict[str, pl.Series]:
@@ -29,18 +29,16 @@ def _attributes(records: pl.DataFrame, wanted: dict[str, str]) -> dict[str, pl.S
     entries = records.select(_row=pl.int_range(pl.len()), entry="attributes").explode("entry").unnest("entry")
     entries = entries.filter(pl.col("key").is_in(list(wanted.values())))
     own = {column: entries.filter(pl.col("key") == name) for column, name in wanted.items()}
-    return {
-        column: _spread(found.select(pl.col("value").alias(column)), found["_row"], records.height)[0] for column, found in own.items()
-    }
+    return {column: found["value"].gather(_places(found["_row"], records.height)).alias(column) for column, found in own.items()}
 
 
-def _routes(paths: pl.Series) -> list[pl.Series]:
+def _routes(paths: pl.Series) -> pl.Series:
     """Paths without their ids and their query, so that requests of one kind count together; null for a call to somebody else."""
     rows = paths.is_not_null().arg_true()
     rows = rows.filter(~paths.gather(rows).str.contains("^[a-z]+://"))
     plain = paths.gather(rows).str.splitn("?", 2).struct.field("field_0")
     routes = (plain + "/").str.replace_all(_ID, "/{id}/").str.strip_suffix("/")
-    return _spread(routes.alias("request_route").to_frame(), rows, len(paths))
+    return routes.gather(_places(rows, len(paths))).alias("request_route")
 
 
 def _statements(records: pl.DataFrame, texts: list[pl.Series]) -> list[pl.Series]:
@@ -50,13 +48,14 @@ def _statements(records: pl.DataFrame, texts: list[pl.Series]) -> list[pl.Series
     rows = rows.filter(records["body"].gather(rows).str.contains(r"duration: [0-9.]+ ms"))
     each = pl.DataFrame([column.gather(rows) for column in (records["body"], *texts)])
     told = each.select(_kind(), _text()).with_columns(_masked(pl.col("statement_shape")))
-    return _spread(told, rows, records.height)
+    places = _places(rows, records.height)
+    return [column.gather(places) for column in told]
 
 
-def _spread(values: pl.DataFrame, rows: pl.Series, height: int) -> list[pl.Series]:
-    """Values of some rows in the places of all."""
-    place = pl.Series([None], dtype=pl.UInt32).new_from_index(0, height).scatter(rows, pl.int_range(len(rows), dtype=pl.UInt32, eager=True))
-    return [values[name].gather(place) for name in values.columns]
+def _places(rows: pl.Series, height: int) -> pl.Series:
+    """For each of all rows its place among some of them, null where it is none."""
+    nowhere = pl.Series([None], dtype=pl.UInt32).new_from_index(0, height)
+    return nowhere.scatter(rows, pl.int_range(len(rows), dtype=pl.UInt32, eager=True))
 
 
 def _kind() -> pl.Expr:

@@ -55,7 +55,7 @@ def add(records: pl.DataFrame, extra: list[pl.DataFrame]) -> pl.DataFrame:
     other = _groups_where(message, rare, _ELSEWHERE)
     due = _groups_where(message, rare, _DUE)
     sent = _groups_where(message, rare, _SENT)
-    spaced = _groups_where(message, (direct["id"].is_null() & message.str.contains(_ID)).fill_null(False), _SPACED)
+    spaced = _groups_where(message, contains_where(message, direct["id"].is_null(), _ID), _SPACED)
     runtime = message.str.extract(r"succeeded in ([0-9.eE+\-]+)s")
     unregistered = _groups_where(message, rare, r"^Received unregistered task of type '(?P<name>[^']+)'")["name"]
     wait = _groups_where(message, rare, _RETRY_IN)

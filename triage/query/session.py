@@ -37,7 +37,8 @@ _DAMAGED = re.compile(r"(?i)magic bytes|decompress|no files found|no such file|t
 _ROWS = 64 << 10  # taken from the engine at a time
 _FOREIGN = re.compile(r"INTERVAL|BIT\b|UNION|TIME WITH|VARIANT|GEOMETRY|STRUCT(?!\()|BIGNUM|VARINT")  # DuckDB's types that polars cannot hold
 _VIEWS = Path(__file__).parent / "sql" / "views"
-_MACROS = Path(__file__).parent / "sql" / "macros"
+_FUNCTIONS = Path(__file__).parent / "sql" / "functions"  # of values, which views use
+_MACROS = Path(__file__).parent / "sql" / "macros"  # of tables, which use views
 _DERIVED = Path(__file__).parent / "sql" / "derived"  # an expression for each column that older files lack
 _TYPES: dict[Any, str] = {
     pl.String: "VARCHAR",
@@ -161,17 +162,21 @@ class Session:
         connection.execute("SET parquet_metadata_cache=true")  # the files never change; a report asks a hundred times
         connection.execute("SET autoinstall_known_extensions=false")
         connection.execute("SET autoload_known_extensions=false")
+        self._define(_FUNCTIONS)
         for name in self._tables:
             self._view(name)
         connection.execute(f"CREATE VIEW logs AS SELECT {', '.join(map(_quoted, schema.LOGS))} FROM stored")
         for view in sorted(_VIEWS.glob("*.sql")):
             connection.execute(f"CREATE VIEW {view.stem} AS {view.read_text(encoding='utf-8')}")
-        for macro in sorted(_MACROS.glob("*.sql")):
-            connection.execute(f"CREATE MACRO {macro.stem}\n{macro.read_text(encoding='utf-8')}")
+        self._define(_MACROS)
         if not self.unsafe:
             connection.execute(f"SET allowed_paths={_list([file for files in self._tables.values() for file in files])}")
             connection.execute("SET enable_external_access=false")
             connection.execute("SET lock_configuration=true")
+
+    def _define(self, folder: Path) -> None:
+        for macro in sorted(folder.glob("*.sql")):
+            self._connection.execute(f"CREATE MACRO {macro.stem}\n{macro.read_text(encoding='utf-8')}")
 
     def _view(self, table: str) -> None:
         name = "stored" if table == "logs" else table

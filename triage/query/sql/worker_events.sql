@@ -9,13 +9,10 @@ WITH told AS NOT MATERIALIZED (
     WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery'
       AND (template IS NULL OR contains(template, 'ready.') OR contains(template, ' shutdown') OR contains(template, 'exited with')
            OR contains(template, 'WorkerLostError'))
-    UNION ALL
-    -- A worker that was lost may be told by what stands below a message.
+    UNION -- a worker that was lost may be told by what stands below a message
     SELECT "timestamp", service_name, message, body, record_id
     FROM errors
     WHERE "timestamp" >= $since AND "timestamp" < $until AND source = 'celery' AND contains(body, 'WorkerLostError')
-      AND NOT (template IS NULL OR contains(template, 'ready.') OR contains(template, ' shutdown') OR contains(template, 'exited with')
-               OR contains(template, 'WorkerLostError'))
 )
 SELECT "timestamp", service_name,
        CASE WHEN regexp_matches(message, 'ready\.\s*$') THEN 'ready'

@@ -1,10 +1,7 @@
 -- One row per statement that the database logged with its duration (a plan of auto_explain is a row of its own).
 SELECT "timestamp", service_name, duration_ms, process_id,
        statement_kind AS kind,
-       coalesce(attributes['postgres.query'], attributes['postgres.statement'],
-                nullif(regexp_extract(body, '(?s)Query Text:\s*(.*?)(?:\n\s+\S.*\(cost=|$)', 1), ''),
-                nullif(regexp_extract(body,
-                    '(?s)duration: [0-9.]+ ms\s+(?:statement|(?:parse|bind|execute) [^:]*):\s*(.*)', 1), '')) AS query,
+       statement_text(body, attributes) AS query,
        statement_shape AS shape,  -- the query with its literals masked
        attributes['postgres.parameters'] AS parameters,
        attributes['postgres.database'] AS database,
